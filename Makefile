@@ -1,0 +1,97 @@
+# The one door to jaxmeta: `make` alone lists what is behind it. A fresh machine needs Python and make.
+
+PYTHON ?= python3
+PYTHON_NEEDED := 3.11
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check -qq
+LOCKED := install --require-hashes --no-deps --no-build-isolation
+
+# What writes the lock; nothing else needs it.
+UV := uv==0.13.9
+COMPILE := build/lock/bin/uv pip compile --quiet --universal --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv experiment experiment-poster tutorial test test-slow repro bench check format \
+	wheel lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
+
+venv: $(VENV)/.done ## the virtual environment, from the lock; every target makes it first if need be
+
+experiment: venv ## the poster's experiment on MNIST, small enough for a laptop
+	$(PY) -m experiments.mnist --profile quick
+
+experiment-poster: venv ## the poster's experiment on MNIST at its full size
+	$(PY) -m experiments.mnist --profile poster
+
+tutorial: venv ## the tutorial, run from start to end
+	$(PY) -m experiments.tutorial
+
+test: venv ## the tests that take seconds
+	$(PY) -m pytest -q -m "not slow and not repro"
+
+test-slow: venv ## the tests that train for minutes
+	$(PY) -m pytest -q -m slow
+
+repro: venv ## bit for bit: whole processes run, killed, resumed and compared
+	$(PY) -m pytest -q -s -m repro
+
+bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
+	$(PY) -m experiments.bench
+
+check: venv ## formatting, lint and types, changing nothing
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	PYRIGHT_PYTHON_GLOBAL_NODE=0 PYRIGHT_PYTHON_IGNORE_WARNINGS=1 \
+		$(PY) -m pyright --pythonpath $(PY)
+
+format: venv ## rewrite the source as `check` wants it
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+wheel: venv ## build the wheel, install it in an environment of its own, use it from another folder
+	rm -rf dist build/wheel
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@test $$($(PY) -m zipfile --list dist/*.whl | grep -c -e /py.typed -e '/mnist/.*[.]gz') -eq 5 || { \
+		echo "the wheel must hold py.typed and MNIST's four files, and does not"; exit 1; }
+	@$(PY) -m venv build/wheel
+	@$(PIP) freeze --exclude jaxmeta > build/wheel/constraints.txt
+	@echo "installing the wheel and all it asks for"
+	@build/wheel/bin/python -m pip --disable-pip-version-check -qq install --no-compile \
+		--constraint build/wheel/constraints.txt dist/*.whl
+	cd build/wheel && bin/jaxmeta --help
+
+lock: ## write requirements/*.txt anew, with the newest releases that pyproject.toml admits
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/python -m pip --disable-pip-version-check -qq install $(UV)
+	$(COMPILE) requirements/build.in -o requirements/build.txt
+	$(COMPILE) pyproject.toml --extra report --extra test --extra dev -o requirements/lock.txt
+
+clean: ## remove everything that these targets made
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.locked: requirements/build.txt requirements/lock.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(PYTHON_NEEDED)".split("."))))' || { \
+		echo "jaxmeta needs Python $(PYTHON_NEEDED) or newer, and '$(PYTHON)' is not:" \
+			"name one that is, as in 'make PYTHON=python3.12 $(MAKECMDGOALS)'"; exit 1; }
+	@echo "making $(VENV) from requirements/lock.txt: a minute or so, 1.4 GB"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) $(LOCKED) -r requirements/build.txt
+	@$(PIP) $(LOCKED) -r requirements/lock.txt
+	@touch $@
+
+$(VENV)/.done: $(VENV)/.locked pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# PyTorch is not in the lock: its builds differ from machine to machine, and only bench wants it.
+$(VENV)/.bench: $(VENV)/.done
+	@echo "installing PyTorch for the benchmarks"
+	@$(PIP) install --no-build-isolation --editable '.[bench]'
+	@touch $@

@@ -1,0 +1,31 @@
+"""jaxmeta tunes the hyperparameters of a JAX training, and every study is an exact record.
+
+The record can be resumed, replayed and verified bit for bit; see the README.
+"""
+
+from importlib import metadata
+
+from jaxmeta import runtime
+
+runtime.pin()  # before JAX starts: see `runtime`
+
+from jaxmeta.study import Study, resume, run  # noqa: E402
+from jaxmeta.tasks import Task, arrays, classification, regression  # noqa: E402
+from jaxmeta.training.program import Training  # noqa: E402
+from jaxmeta.tuning import Grid, Lattice, TuneLearningRate  # noqa: E402
+
+__version__ = metadata.version("jaxmeta")
+
+__all__ = [
+    "Grid",
+    "Lattice",
+    "Study",
+    "Task",
+    "Training",
+    "TuneLearningRate",
+    "arrays",
+    "classification",
+    "regression",
+    "resume",
+    "run",
+]

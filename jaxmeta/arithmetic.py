@@ -1,0 +1,133 @@
+"""Fixed-order float32: the few operations a network is written in so that its bits stay the same.
+
+XLA adds in an order, and contracts and divides in a way, that depend on what stands around an
+operation: `vmap`, a loop, the number of threads (BITS, section 2). Here every sum has one order, no
+scalar that is traced is a divisor, and what remains was measured to be the same bits alone, in
+`scan`, `fori_loop` and `vmap`, and for every size of the thread pool (BITS, section 3, "R1"):
+
+- `x @ w` with rows of `x` and columns of `w` contiguous is one running sum per entry;
+- `x.T @ g` over more than a few hundred rows is split among the threads, so it is done in blocks;
+- maxima are exact, so their order is free.
+
+Only the reverse mode of differentiation is defined.
+"""
+
+from functools import partial, reduce
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+# Rows that a product contracts at once where XLA would split more of them among its threads.
+BLOCK = 200
+
+
+def tree_sum(x: jax.Array, axis: int = 0) -> jax.Array:
+    """The sum over `axis` by halving: first half plus second half, until one is left.
+
+    The odd one out is added to zero. [..., n, ...] -> [..., ...], n >= 1.
+    """
+    x = jnp.moveaxis(x, axis, 0)
+    while (n := len(x)) > 1:
+        half = (n + 1) // 2
+        to_half = [(0, 2 * half - n, 0)] + [(0, 0, 0)] * (x.ndim - 1)
+        x = x[:half] + lax.pad(x[half:], jnp.zeros((), x.dtype), to_half)
+    return x[0]
+
+
+@jax.custom_vjp
+def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """-log softmax(logits)[label] of each example: float32[B, classes], int32[B] -> float32[B]."""
+    return _cross_entropy_forward(logits, labels)[0]
+
+
+def _cross_entropy_forward(logits, labels):
+    classes = lax.broadcasted_iota(labels.dtype, logits.shape, 1)
+    hot = classes == labels[:, None]
+    shifted = logits - jnp.max(logits, axis=1, keepdims=True)
+    exps = jnp.exp(shifted)
+    total = tree_sum(exps, 1)
+    losses = jnp.log(total) - tree_sum(jnp.where(hot, shifted, 0), 1)
+    return losses, (exps, total, hot)
+
+
+def _cross_entropy_backward(residuals, g):
+    exps, total, hot = residuals
+    # By the reciprocal: XLA turns a division by a broadcast into it in some contexts only.
+    softmax = exps * (1 / total)[:, None]
+    return (softmax - hot.astype(softmax.dtype)) * g[:, None], None
+
+
+cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
+
+
+@jax.custom_vjp
+def product(x: jax.Array, w: jax.Array) -> jax.Array:
+    """x @ w: float32[B, in], float32[in, out] -> float32[B, out]."""
+    return x @ w
+
+
+def _product_forward(x, w):
+    return x @ w, (x, w)
+
+
+def _product_backward(residuals, g):
+    x, w = residuals
+    starts = range(0, len(x), BLOCK)
+    # An einsum, since an explicit `x.T` is folded into the product in some contexts only.
+    blocks = [jnp.einsum("bi,bo->io", x[i : i + BLOCK], g[i : i + BLOCK]) for i in starts]
+    return g @ w.T, reduce(jnp.add, blocks)
+
+
+product.defvjp(_product_forward, _product_backward)
+
+
+@jax.custom_vjp
+def add_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
+    """x + bias: float32[..., features], float32[features] -> float32[..., features]."""
+    return x + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
+
+
+def _add_bias_forward(x, bias):
+    return add_bias(x, bias), None
+
+
+def _add_bias_backward(_, g):
+    return g, tree_sum(g.reshape(-1, g.shape[-1]))
+
+
+add_bias.defvjp(_add_bias_forward, _add_bias_backward)
+
+
+def first_maximum(x: jax.Array) -> jax.Array:
+    """The maxima over the first axis; of equal ones the first gets the gradient. NaN is a maximum.
+
+    [n, ...] -> [...], n >= 1. Its gradient is a selection: no scatter, no select-and-scatter.
+    """
+    return _first_maximum(len(x), x)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _first_maximum(n, x):
+    return _first_maximum_forward(n, x)[0]
+
+
+def _first_maximum_forward(n, x):
+    index = lax.broadcasted_iota(jnp.int32, x.shape, 0)
+
+    def first_of(a, b):
+        (x_a, i_a), (x_b, i_b) = a, b
+        is_a = (x_a > x_b) | (x_a != x_a) | ((x_a == x_b) & (i_a < i_b))
+        return jnp.where(is_a, x_a, x_b), jnp.where(is_a, i_a, i_b)
+
+    # One reduction to the maximum and its place, which XLA computes once and keeps; comparisons it
+    # would compute anew, with all that `x` comes from, wherever their result is used.
+    least = (jnp.array(-jnp.inf, x.dtype), jnp.int32(n))
+    return lax.reduce((x, index), least, first_of, (0,))
+
+
+def _first_maximum_backward(n, winner, g):
+    return (jnp.stack([jnp.where(winner == i, g, 0) for i in range(n)]),)
+
+
+_first_maximum.defvjp(_first_maximum_forward, _first_maximum_backward)

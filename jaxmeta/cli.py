@@ -1,0 +1,284 @@
+"""The command line: a thin layer over `study`, `report` and `display`."""
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from jaxmeta import display, study, tasks, tuning
+from jaxmeta.record.journal import JournalError, read
+from jaxmeta.training.program import Training
+
+EXAMPLES = """examples:
+  jaxmeta tune spirals --out runs/first                  a first look, in seconds
+  jaxmeta tune mnist --seed 0 --out runs/a               the poster's network and tuner
+  jaxmeta tune mnist --train-size 5000 --epochs 3 --out runs/b
+  jaxmeta tune mnist --tuner grid --i-max 5 --out runs/c
+  jaxmeta show runs/a                                    the trajectory as a table
+  jaxmeta report runs/a                                  a picture, as PNG and SVG
+  jaxmeta resume runs/a                                  go on after Ctrl-C, a kill, a power cut
+  jaxmeta verify runs/a                                  is it true? train it all again and compare
+  jaxmeta diff runs/a runs/b                             where do two studies part?
+"""
+
+# Options of `tune` that go to the tuner, the training and the task; None: as preset or default has
+# it.
+TUNER = {
+    "preset": (str, f"where the tuner's settings start: {', '.join(tuning.PRESETS)}"),
+    "lr0": (float, "λ0, the first learning rate"),
+    "eps": (float, "ε, the step: absolute when additive, relative when logarithmic (1 doubles)"),
+    "geometry": (str, "additive: λ0 + kε; logarithmic: λ0 (1 + ε)^k"),
+    "lr_min": (float, "no learning rate below this one; for grid, the first"),
+    "lr_max": (float, "no learning rate above this one; for grid, the last"),
+    "p_eps": (float, "p_ε, how far an outcome moves the chosen probability"),
+    "p_min": (float, "floor under each probability; 0 is the poster"),
+    "i_max": (int, "at most so many trainings; for grid, the number of points"),
+    "noprog_max": (int, "stop after so many trainings in a row that got worse"),
+}
+TRAINING = {
+    "epochs": (int, "N, at most so many epochs a training"),
+    "patience": (int, "early stopping: epochs to wait for a better evaluation"),
+    "batch_size": (int, "examples in a mini-batch"),
+    "steps_per_epoch": (int, "mini-batches between evaluations; default: one pass over the data"),
+}
+TASK = {
+    "dataset": (str, "mnist (in the package), or a name of TensorFlow Datasets: cifar10, ..."),
+    "train_size": (int, "train on the first so many examples only"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="jaxmeta",
+        description="Tune the learning rate of a JAX training; every study is an exact record.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
+
+    tune = commands.add_parser(
+        "tune",
+        help="run a study into a new folder",
+        description="Run a study: the tuner chooses a learning rate, a training is run with it "
+        "from fresh weights, its score moves the tuner; again and again. Ctrl-C ends it and keeps "
+        "what was done.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    tune.add_argument("task", help=f"{', '.join(tasks.TASKS)}, or your own: module:function")
+    tune.add_argument("--out", type=Path, required=True, help="the study's folder; new or empty")
+    tune.add_argument("--seed", type=int, default=0, help="all that is random follows (default: 0)")
+    tune.add_argument(
+        "--score",
+        choices=study.SCORED_ON,
+        default="validation",
+        help="the split that scores are taken on (default: validation; the poster's own was test)",
+    )
+    tuner = tune.add_argument_group("the tuner")
+    tuner.add_argument(
+        "--tuner", default=tuning.TuneLearningRate.name, help=f"{', '.join(tuning.TUNERS)}"
+    )
+    for title, options in (("", TUNER), ("each training", TRAINING), ("the data", TASK)):
+        group = tune.add_argument_group(title) if title else tuner
+        for name, (kind, words) in options.items():
+            group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=words)
+
+    show = commands.add_parser("show", help="the trajectory of a study as a table")
+    show.add_argument("folder", type=Path, help="the study's folder")
+    show.add_argument("--json", action="store_true", help="for programs")
+
+    report = commands.add_parser("report", help="a picture of a study, as PNG and SVG")
+    report.add_argument("folder", type=Path, help="the study's folder")
+
+    resume = commands.add_parser(
+        "resume",
+        help="go on with a study that was interrupted",
+        description="Go on from the last complete line, and from the last saved epoch of the training "
+        "after it, to the journal that an uninterrupted study would have written, byte for byte.",
+    )
+    resume.add_argument("folder", type=Path, help="the study's folder")
+    resume.add_argument(
+        "--accept-environment",
+        action="store_true",
+        help="go on although versions, flags or device have changed; the journal will say so",
+    )
+
+    replay = commands.add_parser(
+        "replay",
+        help="compute every decision of a study again, with no training",
+        description="Compute every decision again from the seed and the recorded scores. Exit status: "
+        "0 all hold, 1 one does not, 2 there is no record to read.",
+    )
+    replay.add_argument("folder", type=Path, help="the study's folder")
+    replay.add_argument("--json", action="store_true", help="for programs")
+
+    verify = commands.add_parser(
+        "verify",
+        help="check a study: its chain, its decisions, its trainings",
+        description="Check the chain, compute every decision again, run trainings again and compare "
+        "them epoch by epoch. Exit status: 0 identical, 3 consistent (what was checked holds, not all "
+        "could be or was), 1 different, 2 there is no record to read.",
+    )
+    verify.add_argument("folder", type=Path, help="the study's folder")
+    verify.add_argument(
+        "--trainings",
+        default="all",
+        metavar="all|N|i,j,...",
+        help="which to run again: all (default), a sample of N that the record's own bytes choose, "
+        "or these (7, for one)",
+    )
+    verify.add_argument("--json", action="store_true", help="for programs")
+
+    diff = commands.add_parser(
+        "diff",
+        help="where two studies part",
+        description="Compare configuration, environment, draws, trainings, scores and decisions, and "
+        "draw both trajectories with the parting marked. Exit status: 0 the same, 1 they differ.",
+    )
+    diff.add_argument("a", type=Path, help="a study's folder")
+    diff.add_argument("b", type=Path, help="another's")
+    diff.add_argument("--out", type=Path, help="a folder for diff.png and diff.svg")
+    diff.add_argument("--json", action="store_true", help="for programs")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it did what it was asked, 2 for bad input, 130 after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # λ, where the terminal has no such letter
+    options = parser().parse_args(arguments)
+    try:
+        return COMMANDS[options.command](options)
+    except (ValueError, JournalError, FileNotFoundError, ModuleNotFoundError) as error:
+        print(f"jaxmeta: {error}", file=sys.stderr)
+        return 2
+
+
+def _given(options: argparse.Namespace, names: dict[str, Any]) -> dict[str, Any]:
+    """Those of the options that were named on the command line."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def _study(options: argparse.Namespace) -> study.Study:
+    return study.Study(
+        task=tasks.make(options.task, **_given(options, TASK)),
+        tuner=tuning.make(options.tuner, **_given(options, TUNER)),
+        training=Training(**_given(options, TRAINING)),
+        seed=options.seed,
+        scored_on=options.score,
+    )
+
+
+def _tune(options: argparse.Namespace) -> int:
+    wanted = _study(options)
+    try:
+        with display.watcher(Console(), wanted) as watcher:
+            study.run(wanted, options.out, watcher)
+    except KeyboardInterrupt:
+        print(f"jaxmeta: stopped; go on with: jaxmeta resume {options.out}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from jaxmeta.report import table
+
+    lines = read(options.folder)
+    if options.json:
+        print(json.dumps(table.to_json(lines), indent=2))
+    else:
+        Console().print(table.table(lines))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from jaxmeta.report import picture
+
+    for path in picture.draw(options.folder):
+        print(path)
+    return 0
+
+
+def _resume(options: argparse.Namespace) -> int:
+    try:
+        with display.resuming(Console(), options.folder) as watcher:
+            study.resume(
+                options.folder, watcher=watcher, accept_environment=options.accept_environment
+            )
+    except KeyboardInterrupt:
+        print(f"jaxmeta: stopped; go on with: jaxmeta resume {options.folder}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from jaxmeta.replay import Mismatch, replay
+
+    lines = read(options.folder)
+    try:
+        walk = replay(lines)
+    except Mismatch as error:
+        found = {"line": error.number, "field": error.field}
+        found |= {"recorded": error.recorded, "expected": error.expected}
+        print(json.dumps({"holds": False, **found}, indent=2) if options.json else error)
+        return 1
+    complete = lines[-1]["line"] == "end"
+    if options.json:
+        print(json.dumps({"holds": True, "decisions": walk.i, "complete": complete}, indent=2))
+    else:
+        rest = "" if complete else "; the study was interrupted and can be resumed"
+        print(f"all {walk.i} decisions follow from the seed and the recorded scores{rest}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from jaxmeta import verify
+
+    verdict = verify.verify(options.folder, options.trainings)
+    if options.json:
+        print(json.dumps(asdict(verdict), indent=2))
+    else:
+        print(f"{verdict.answer}: {verdict.sentence}")
+        for difference in verdict.environment:
+            print(f"  environment: {difference}")
+    return {verify.IDENTICAL: 0, verify.CONSISTENT: 3, verify.DIFFERENT: 1}[verdict.answer]
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from jaxmeta.record.diff import diff
+
+    a, b = read(options.a), read(options.b)
+    found = diff(a, b)
+    if options.json:
+        parting = found.parting and found.parting._asdict()
+        print(json.dumps({"same": found.same, **found._asdict(), "parting": parting}, indent=2))
+    else:
+        print(found)
+    if options.out is not None:
+        from jaxmeta.report import parting
+
+        for path in parting.draw(a, b, found, options.out):
+            print(path)
+    return 0 if found.same else 1
+
+
+COMMANDS = {
+    "tune": _tune,
+    "show": _show,
+    "report": _report,
+    "resume": _resume,
+    "replay": _replay,
+    "verify": _verify,
+    "diff": _diff,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

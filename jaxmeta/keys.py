@@ -1,0 +1,35 @@
+"""Named streams of random keys: every draw of a study is a function of its seed, a name and
+indices.
+
+Nothing is split along a chain, so any draw can be had without the ones before it: a study can be
+resumed, replayed or looked ahead from any point (ALGORITHM: "Keys"). A stream's number is the
+first 32 bits of the SHA-256 of its name, never Python's salted `hash`.
+"""
+
+import hashlib
+
+import jax
+
+# Named explicitly, so that a user's `jax_default_prng_impl` cannot change a study, and because
+# threefry draws the same bits under `vmap` as alone ("rbg" does not).
+IMPL = "threefry2x32"
+
+
+def root(seed: int) -> jax.Array:
+    """The study's root key, shape (); `seed` is an integer in [0, 2**32)."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, got {seed}; choose another")
+    return jax.random.key(seed, impl=IMPL)
+
+
+def stream(name: str) -> int:
+    """The number of the stream called `name`: 32 bits, the same in every process and version."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+
+
+def derive(key: jax.Array, name: str, *indices: jax.Array | int) -> jax.Array:
+    """The key of stream `name` at `indices` (each a uint32 scalar, traced or not); `key` stays usable."""
+    key = jax.random.fold_in(key, stream(name))
+    for index in indices:
+        key = jax.random.fold_in(key, index)
+    return key

@@ -1,0 +1,96 @@
+"""Convolutions with stride 1 and padding "SAME", as matrix products in a fixed order.
+
+XLA's own convolution takes another, far slower path on the CPU inside a loop, and other bits with
+it (BITS, section 2). Here patches of the image are gathered by slices and multiplied with the
+kernel (Chellapilla, Puri and Simard, "High Performance Convolutional Neural Networks for Document
+Processing", 2006). With `block` 2 a patch serves a 2x2 block of outputs, the kernel standing in it
+at four places: a quarter of the patches, each (k + 1)^2 / k^2 times as long.
+"""
+
+import math
+import operator
+from functools import partial, reduce
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxmeta.models import winograd
+
+# From so many input channels on, Winograd's filtering is the faster one (measured on a CPU).
+CHANNELS = 8
+
+
+def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """float32[B, H, W, in], float32[k, k, in, out] with k odd -> float32[B, H, W, out]."""
+    if x.shape[1] % 2 or x.shape[2] % 2:
+        return join(by_patches(1, x, kernel))
+    return join(convolve_blocks(x, kernel))
+
+
+def convolve_blocks(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """`convolve` for even H and W, see `join`: float32[4, H/2, W/2, B, out]."""
+    if kernel.shape[:2] == (winograd.KERNEL, winograd.KERNEL) and x.shape[3] >= CHANNELS:
+        return winograd.convolve(x, kernel)
+    return by_patches(2, x, kernel)
+
+
+def join(y: jax.Array) -> jax.Array:
+    """Images from blocks of n x n neighbours: [n^2, H/n, W/n, B, C] -> [B, H, W, C]."""
+    n = math.isqrt(len(y))
+    _, rows, columns, batch, channels = y.shape
+    y = y.reshape(n, n, rows, columns, batch, channels).transpose(4, 2, 0, 3, 1, 5)
+    return y.reshape(batch, rows * n, columns * n, channels)
+
+
+def patches(x: jax.Array, size: int, block: int, axis: int, at: int) -> jax.Array:
+    """`size` slices along `axis`, one apart, of every `block`-th row; stacked at axis `at`."""
+    end = x.shape[axis] - size + 1
+    return jnp.stack([lax.slice_in_dim(x, r, r + end, block, axis) for r in range(size)], at)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def by_patches(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The convolution for each block of outputs, see `join`; H and W are multiples of `block`."""
+    batch, height, width, channels = x.shape
+    size, features = len(kernel) + block - 1, kernel.shape[3]
+    p = pad(x.transpose(1, 2, 0, 3), len(kernel), 0)
+    p = patches(patches(p, size, block, 0, 3), size, block, 1, 4)  # ..., B, size, size, in
+    places = [
+        jnp.pad(kernel, ((i, block - 1 - i), (j, block - 1 - j), (0, 0), (0, 0)))
+        for i in range(block)
+        for j in range(block)
+    ]
+    length = size * size * channels
+    y = p.reshape(-1, length) @ jnp.stack(places, 3).reshape(length, -1)
+    y = y.reshape(height // block, width // block, batch, block * block, features)
+    return jnp.moveaxis(y, 3, 0)
+
+
+def pad(x: jax.Array, size: int, axis: int) -> jax.Array:
+    """Zeros around the images whose rows are at `axis` and columns after it."""
+    config = [(0, 0, 0)] * x.ndim
+    config[axis] = config[axis + 1] = (size // 2, size // 2, 0)
+    return lax.pad(x, jnp.zeros((), x.dtype), config)
+
+
+def _forward(block, x, kernel):
+    return by_patches(block, x, kernel), (x, kernel)
+
+
+def _backward(block, residuals, dy):
+    x, kernel = residuals
+    flipped = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+    dx = join(by_patches(block, join(dy), flipped))
+
+    n, size = len(kernel), len(kernel) + block - 1
+    p = pad(x.transpose(3, 1, 2, 0), n, 1)
+    p = patches(patches(p, size, block, 1, 0), size, block, 3, 1)  # size, size, in, ..., B
+    dy = jnp.moveaxis(dy, 0, 3)
+    d = p.reshape(size * size * x.shape[3], -1) @ dy.reshape(-1, block * block * dy.shape[4])
+    d = d.reshape(size, size, x.shape[3], block, block, dy.shape[4])
+    places = [d[i : i + n, j : j + n, :, i, j] for i in range(block) for j in range(block)]
+    return dx, reduce(operator.add, places)
+
+
+by_patches.defvjp(_forward, _backward)

@@ -1,0 +1,116 @@
+"""Flax layers that do in fixed-order float32 what Flax's own of the same names do.
+
+Their parameters have the names and shapes of Flax's, so weights can be moved between the two. What
+is missing here (strides, other paddings, a bias that is left out) has not been needed yet.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax.typing import Initializer
+
+from jaxmeta.arithmetic import add_bias, first_maximum, product
+from jaxmeta.models.convolution import convolve, convolve_blocks
+
+default_kernel_init = nn.initializers.lecun_normal()
+zeros = nn.initializers.zeros_init()
+
+
+class Dense(nn.Module):
+    """`flax.linen.Dense`: float32[..., in] -> float32[..., features]."""
+
+    features: int
+    kernel_init: Initializer = default_kernel_init
+    bias_init: Initializer = zeros
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
+        bias = self.param("bias", self.bias_init, (self.features,))
+        y = add_bias(product(x.reshape(-1, x.shape[-1]), kernel), bias)
+        return y.reshape(*x.shape[:-1], self.features)
+
+
+class Conv(nn.Module):
+    """`flax.linen.Conv` with stride 1 and padding "SAME": [B, H, W, in] -> [B, H, W, features].
+
+    `kernel_size` is one odd number twice.
+    """
+
+    features: int
+    kernel_size: tuple[int, int]
+    kernel_init: Initializer = default_kernel_init
+    bias_init: Initializer = zeros
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        kernel, bias = self.weights(x)
+        return add_bias(convolve(x, kernel), bias)
+
+    def weights(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Kernel [k, k, in, features] and bias [features] for images like `x`."""
+        height, width = self.kernel_size
+        if height != width or height % 2 == 0:
+            raise ValueError(
+                f"kernel_size must be one odd number twice, got {self.kernel_size}; "
+                "use (3, 3) or (5, 5), or flax.linen.Conv"
+            )
+        if x.ndim != 4:
+            raise ValueError(
+                f"images must have shape [batch, height, width, channels], got {x.shape}; reshape them"
+            )
+        shape = (height, width, x.shape[3], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        return kernel, self.param("bias", self.bias_init, (self.features,))
+
+
+class ConvReluPool(Conv):
+    """`Conv`, ReLU and 2x2 `max_pool` in one: [B, H, W, in] -> [B, H/2, W/2, features].
+
+    The convolution computes the four outputs of a pooling window side by side, so pooling moves no
+    data; bias and ReLU, which leave the order of numbers alone, follow it on a quarter of them.
+    """
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        kernel, bias = self.weights(x)
+        if x.shape[1] % 2 or x.shape[2] % 2:
+            raise ValueError(
+                f"ConvReluPool needs an even height and width, got {x.shape[1]}x{x.shape[2]}; "
+                "pad or crop the images"
+            )
+        largest = first_maximum(convolve_blocks(x, kernel))
+        return nn.relu(add_bias(largest, bias)).transpose(2, 0, 1, 3)
+
+
+class Dropout(nn.Module):
+    """`flax.linen.Dropout`; `rate` may be traced. Draws from the stream "dropout"."""
+
+    rate: float | jax.Array
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, deterministic: bool) -> jax.Array:
+        if deterministic:
+            return x
+        keep = 1 - jnp.float32(self.rate)
+        kept = jax.random.uniform(self.make_rng("dropout"), x.shape, jnp.float32) < keep
+        # Not x / keep: XLA rewrites a division by a traced scalar in some contexts only.
+        return jnp.where(kept, x * (1 / keep), 0)
+
+
+def max_pool(x: jax.Array, window_shape: tuple[int, int], strides: tuple[int, int]) -> jax.Array:
+    """`flax.linen.max_pool` over windows side by side: [B, H, W, C] -> [B, H / h, W / w, C].
+
+    Of equal maxima in a window the first, by rows, gets the gradient.
+    """
+    batch, height, width, channels = x.shape
+    h, w = window_shape
+    if strides != window_shape or height % h or width % w:
+        raise ValueError(
+            f"max_pool needs strides equal to its window {window_shape} and images in whole windows, "
+            f"got strides {strides} and {height}x{width}; use flax.linen.max_pool"
+        )
+    windows = x.reshape(batch, height // h, h, width // w, w, channels)
+    return first_maximum(
+        windows.transpose(2, 4, 0, 1, 3, 5).reshape(h * w, batch, height // h, width // w, channels)
+    )

@@ -1,0 +1,81 @@
+"""The fingerprint of an environment: whatever is known to change the bits of a training.
+
+DETERMINISM, "Fingerprint": versions, flags, thread pool, configuration, device kind, the
+instruction sets by which XLA and its libraries pick their kernels, and the package's own source.
+"""
+
+import hashlib
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax import config
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
+CONFIGURATION = (
+    "jax_default_matmul_precision",
+    "jax_enable_x64",
+    "jax_threefry_partitionable",
+    "jax_numpy_dtype_promotion",
+)
+INSTRUCTION_SETS = (
+    *("avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512_bf16", "avx512_vnni"),
+    *("amx_tile", "amx_bf16", "asimd", "sve"),
+)
+
+
+def fingerprint() -> dict[str, Any]:
+    """The environment of this process, as JSON; equal fingerprints are expected to give equal bits."""
+    device = jax.devices()[0]
+    return {
+        "jaxmeta": metadata.version("jaxmeta"),
+        "source": source_digest(),
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in PACKAGES},
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "threads": os.environ.get("NPROC", ""),
+        **{name: str(getattr(config, name)) for name in CONFIGURATION},
+        "platform": device.platform,
+        "device_kind": device.device_kind,
+        "platform_version": device.client.platform_version.splitlines()[0],
+        **_processor(),
+    }
+
+
+def _processor() -> dict[str, Any]:
+    """Architecture, model and instruction sets of the CPU; Linux tells, elsewhere less is known."""
+    fields: dict[str, str] = {}
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for row in info.read_text().splitlines():
+            name, _, value = row.partition(":")
+            fields.setdefault(name.strip(), value.strip())
+    flags = set(fields.get("flags", fields.get("Features", "")).split())
+    return {
+        "machine": platform.machine(),
+        "cpu": fields.get("model name", platform.processor()),
+        "instruction_sets": [name for name in INSTRUCTION_SETS if name in flags],
+    }
+
+
+def source_digest() -> str:
+    """SHA-256 over the package's own Python files: their names and bytes, in the order of names."""
+    package = Path(__file__).parent.parent
+    total = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
+        total.update(content)
+    return total.hexdigest()
+
+
+def differences(recorded: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """What differs, one sentence part a field: "jaxlib: recorded 0.9.2, here 0.10.1"."""
+    return [
+        f"{name}: recorded {recorded.get(name)!r}, here {here.get(name)!r}"
+        for name in sorted(recorded.keys() | here.keys())
+        if recorded.get(name) != here.get(name)
+    ]

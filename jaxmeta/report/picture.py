@@ -1,0 +1,58 @@
+"""`jaxmeta report`: a study as one picture, PNG and SVG; the same journal gives the same bytes."""
+
+from pathlib import Path
+
+from jaxmeta.record.journal import read
+from jaxmeta.report.story import Story, show_rate, story
+
+SIZE, DPI = (14, 10.5), 100  # 1400 pixels wide
+NAMES = ("report.png", "report.svg")
+
+
+def draw(folder: Path) -> tuple[Path, Path]:
+    """Draw the study in `folder`, finished or not, into the same folder; the PNG's and SVG's paths.
+
+    Raises:
+      ModuleNotFoundError: matplotlib is not installed.
+      ValueError: no training is done yet.
+    """
+    told = story(read(folder))
+    if not told.rows:
+        raise ValueError(
+            f"{folder} must hold at least one training to be drawn, and holds none; "
+            "wait until the first is done"
+        )
+    try:
+        import matplotlib
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "a picture needs matplotlib, and it is not installed: pip install 'jaxmeta[report]'"
+        ) from error
+    from jaxmeta.report import marks, panels
+
+    png, svg = (folder / name for name in NAMES)
+    # The user's own matplotlib settings come back at the end, and do not reach the picture.
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(marks.STYLE)
+        figure = panels.figure(told, headline(told), SIZE)
+        figure.savefig(png, dpi=DPI, metadata={"Software": None})
+        figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    return png, svg
+
+
+def headline(told: Story) -> tuple[str, str]:
+    """What was studied, and what came of it: the two lines above the panels."""
+    best, top = told.lambda_best, told.best_score
+    assert best is not None and top is not None  # there is a training
+    at = f" at λ = {show_rate(top.learning_rate)}" if top.score.value is not None else ""
+    came = [
+        f"λ_best = {show_rate(best.learning_rate)}",
+        f"best score: {top.score}{at}",
+        told.ending,
+    ]
+    if told.test is not None:
+        came.insert(1, f"test: {told.test}")
+    if told.scored_on == "test":
+        came.append("scores were taken on the test split")
+    return f"{told.task}, tuned by {told.tuner}, seed {told.seed}", "   ·   ".join(came)

@@ -1,0 +1,191 @@
+"""A journal's lines as the plain numbers that the table, the picture and the live display share.
+
+Scores keep what the record has: a count of correct predictions is an int, minus a sum of squared
+errors a float. Probabilities are recorded in units whose sum is certainty (`tuning.moves`), and are
+fractions here.
+"""
+
+from typing import Any, NamedTuple
+
+from jaxmeta.record.journal import JournalError, Line
+from jaxmeta.record.lines import COUNT, at_best, best, trainings
+
+MOVES = {1: "up", 2: "keep", 3: "down"}  # the poster's c
+ARROWS = {"up": "↑ up", "keep": "= keep", "down": "↓ down", "": "–"}
+
+
+class Score(NamedTuple):
+    """What a training reached on some examples.
+
+    Attributes:
+      value: a count (int), minus a sum of squared errors (float), or None: it diverged.
+      of: how many examples it was taken on.
+    """
+
+    value: int | float | None
+    of: int
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "diverged"
+        if isinstance(self.value, float):
+            return f"{self.value:.6g}"
+        return f"{self.value}/{self.of} = {100 * self.value / self.of:.2f} %"
+
+
+class Choice(NamedTuple):
+    """Why a training has the learning rate that it has.
+
+    Attributes:
+      move: "up", "keep" or "down"; "" for the first training and for a tuner that makes no moves.
+      held: the move would have left the bounds of λ, and was not taken.
+      u: the draw in [0, 1) that picked the move; None where there is none.
+      p: (p1, p2, p3) that the draw met; None for a tuner without probabilities.
+    """
+
+    move: str
+    held: bool
+    u: float | None
+    p: tuple[float, float, float] | None
+
+
+class Row(NamedTuple):
+    """One training: what was asked, what came of it, and what the tuner made of it."""
+
+    i: int
+    k: int
+    learning_rate: float
+    choice: Choice
+    score: Score
+    best_epoch: int  # from 1; 0 where it diverged
+    curve: tuple[Score, ...]  # after each epoch
+    better: bool | None  # not worse than the training before; None for the first, or if nobody asks
+    outcome: str  # "better", "equal" or "worse" than the training before; "" where `better` is None
+    line: Line  # as it was recorded
+
+
+class Story(NamedTuple):
+    """A study, finished or not."""
+
+    task: str
+    tuner: str
+    tuner_options: dict[str, Any]
+    training_options: dict[str, Any]
+    seed: int
+    scored_on: str
+    score: str  # what a score is, in words
+    of: int
+    at_most: int  # trainings
+    logarithmic: bool  # whether neighbouring learning rates have equal ratios
+    rows: list[Row]
+    lambda_best: Row | None  # what the tuner stands for (its best training); None before the first
+    best_score: Row | None  # the earliest of the best
+    test: Score | None  # None while the study is not finished
+    ending: str  # how it ended, or how far it came
+
+    @property
+    def counts(self) -> bool:
+        """Scores are counts, so that there is an accuracy."""
+        return self.score == COUNT
+
+
+def story(lines: list[Line]) -> Story:
+    """The study that these `lines` of a journal tell of; the end may be missing.
+
+    Raises:
+      JournalError: there is no line.
+    """
+    if not lines:
+        raise JournalError("the journal must have a first line, and is empty; run `jaxmeta tune`")
+    first = lines[0]
+    options = {name: value for name, value in first["tuner"].items() if name != "version"}
+    options |= options.pop("lattice", {})
+    options.pop("one", None)  # `choice` has it from p
+    kind, of = first["score"], first["data"][first["scored_on"]]
+    rows: list[Row] = []
+    for line in trainings(lines):
+        rows.append(row(line, of, rows[-1] if rows else None))
+    end = next((line for line in lines if line["line"] == "end"), None)
+    return Story(
+        task=_task(first["task"]),
+        tuner=options.pop("name"),
+        tuner_options=options,
+        training_options=first["training"],
+        seed=first["seed"],
+        scored_on=first["scored_on"],
+        score=kind,
+        of=of,
+        at_most=options["i_max"],
+        logarithmic=options.get("geometry") != "additive",
+        rows=rows,
+        lambda_best=rows[at_best(kind, lines, _k_best(rows))["i"]] if rows else None,
+        best_score=rows[best(kind, trainings(lines))["i"]] if rows else None,
+        test=read_score(end["test"]["score"], end["test"]["of"]) if end else None,
+        ending=_ending(rows, options["i_max"], finished=end is not None),
+    )
+
+
+def row(line: Line, of: int, before: Row | None) -> Row:
+    """The training that `line` records, scored on `of` examples, after the training `before`."""
+    better = None if before is None else line["told"].get("better")
+    words = {None: "", False: "worse", True: "better"}
+    equal = better and before is not None and line["score"] == before.line["score"]
+    return Row(
+        i=line["i"],
+        k=line["k"],
+        learning_rate=float.fromhex(line["values"]["learning_rate"]),
+        choice=choice(line["asked"]),
+        score=read_score(line["score"], of),
+        best_epoch=line["best_epoch"],
+        curve=tuple(read_score(points, of) for points in line["curve"]),
+        better=better,
+        outcome="equal" if equal else words[better],
+        line=line,
+    )
+
+
+def choice(asked: dict[str, Any]) -> Choice:
+    """What a tuner said of the training that it asked for."""
+    move = MOVES.get(asked.get("c", 0), "")
+    if "p" not in asked:
+        return Choice(move, asked.get("held", False), None, None)
+    one = sum(asked["p"])
+    p1, p2, p3 = (units / one for units in asked["p"])
+    return Choice(move, asked["held"], asked["u"] / one if move else None, (p1, p2, p3))
+
+
+def read_score(recorded: int | str, of: int) -> Score:
+    """A score from the record's form: a count, a hexadecimal float, or the word "diverged"."""
+    if recorded == "diverged":
+        return Score(None, of)
+    return Score(float.fromhex(recorded) if isinstance(recorded, str) else recorded, of)
+
+
+def show_rate(learning_rate: float) -> str:
+    """A learning rate for people: six digits tell float32 values of a lattice apart."""
+    return f"{learning_rate:.6g}"
+
+
+def show_options(options: dict[str, Any]) -> str:
+    """Those of the `options` that were set, as on the command line."""
+    return "  ".join(f"{name}={value}" for name, value in options.items() if value is not None)
+
+
+def _task(task: dict[str, Any]) -> str:
+    options = show_options({name: value for name, value in task.items() if name != "name"})
+    return f"{task['name']} ({options})" if options else task["name"]
+
+
+def _k_best(rows: list[Row]) -> int:
+    """The position that the tuner stands for after these trainings."""
+    return rows[-1].line["told"]["k_best"]
+
+
+def _ending(rows: list[Row], at_most: int, finished: bool) -> str:
+    done = len(rows)
+    if not finished:
+        return f"not finished: {done} of at most {at_most} trainings so far"
+    if done == at_most:
+        return f"finished: all {done} trainings"
+    noprog = rows[-1].line["told"]["noprog"]
+    return f"finished: {done} of at most {at_most} trainings, since {noprog} in a row got worse"

@@ -1,0 +1,30 @@
+"""Scores are int32: a count of correct predictions as it is, an exact float32 in its total order.
+
+A tuner compares scores and adds nothing to them, so the order is all that it needs; as integers
+every comparison is exact on every machine.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+DIVERGED = -(2**31)  # below every score, that of minus infinity included
+
+
+def from_float(x: jax.Array) -> jax.Array:
+    """The rank of float32 `x`: int32 in the order of the floats, and back by `to_float`."""
+    bits = lax.bitcast_convert_type(x, jnp.int32)
+    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
+
+
+def to_rank(x: float) -> int:
+    """`from_float` on the host."""
+    bits = np.float32(x).view(np.int32)
+    return int(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+
+
+def to_float(rank: int) -> float:
+    """The float32 whose rank is `rank`."""
+    bits = np.int32(rank)
+    return float((bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))).view(np.float32))

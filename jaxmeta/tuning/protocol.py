@@ -1,0 +1,50 @@
+"""What every tuner is: `init`, `ask` and `tell` on a small immutable state.
+
+A tuner knows no network, no data and no disk. Its three functions are pure, jit-able and
+vmap-able; all that they carry, draw and decide is int32, so that every decision of a study can be
+computed again, exactly, from its seed and its scores.
+"""
+
+from typing import Any, ClassVar, Protocol
+
+import jax
+from jax.typing import ArrayLike
+
+State = Any  # a NamedTuple of int32 arrays, fixed in shape
+Info = Any  # a NamedTuple of int32 and bool arrays: what the record says of a step
+
+
+class Tuner(Protocol):
+    """Who chooses the next training. A frozen dataclass: its fields are its configuration."""
+
+    name: ClassVar[str]  # in `TUNERS` and in the record
+    version: ClassVar[int]  # goes up whenever the same seed and scores would be decided differently
+
+    @property
+    def trainings(self) -> int:
+        """At most this many trainings are asked for."""
+        ...
+
+    def init(self) -> State:
+        """The state before the first training."""
+        ...
+
+    def ask(self, key: jax.Array, state: State) -> tuple[State, Info]:
+        """Choose the next training; `info.k` is its position, int32. `key` is consumed."""
+        ...
+
+    def tell(self, state: State, score: ArrayLike) -> tuple[State, Info]:
+        """Learn the score (int32, higher is better) of the training that was asked for last."""
+        ...
+
+    def done(self, state: State) -> jax.Array:
+        """bool: no further training is wanted."""
+        ...
+
+    def recommend(self, state: State) -> jax.Array:
+        """The position that the tuner stands for, int32; defined after the first `tell`."""
+        ...
+
+    def values(self, k: int) -> dict[str, float]:
+        """The hyperparameters at position `k`: float32 values as Python floats (host only)."""
+        ...

@@ -1,0 +1,20 @@
+"""What every test runs under: the CPU, JAX at its strictest, and the same examples each time.
+
+The number of devices is left alone: forcing more of them enlarges XLA's thread pool, and with it
+changes the bits. Tests that need several devices start a process of their own.
+"""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import hypothesis
+import jax
+
+import jaxmeta  # noqa: F401  pins XLA's thread pool, which must happen before JAX starts
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+
+hypothesis.settings.register_profile("jaxmeta", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("jaxmeta")

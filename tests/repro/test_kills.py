@@ -1,0 +1,93 @@
+"""Killed with SIGKILL at any instant and resumed, a study writes the journal it would have written.
+
+`make repro` runs this, and prints how many kills and resumptions there were.
+"""
+
+import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.repro.processes import (
+    NAME,
+    command,
+    finish,
+    jaxmeta,
+    killed_at_random,
+    reference,
+    start,
+)
+
+pytestmark = pytest.mark.repro
+
+SPIRALS = ["tune", "spirals", "--preset", "logarithmic", "--i-max", "4", "--epochs", "3"]
+MNIST = ["tune", "mnist", "--train-size", "1500", "--i-max", "2", "--epochs", "8"]
+KILLER = Path(__file__).with_name("killer.py")
+AT_ONCE = 2  # processes side by side
+RANDOM_KILLS = 100
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    return reference(tmp_path_factory.mktemp("reference") / "a", SPIRALS)
+
+
+def test_at_every_write_boundary(uninterrupted, tmp_path):
+    journal, _ = uninterrupted
+
+    def kill(boundary: int) -> bool:
+        """Killed there and resumed; False when the study ended before that boundary."""
+        folder = tmp_path / str(boundary)
+        process = start(KILLER, boundary, *SPIRALS, "--out", folder)
+        process.communicate()
+        if process.returncode == 0:
+            return False
+        assert process.returncode == -signal.SIGKILL
+        finish(jaxmeta(*command(folder, SPIRALS)))
+        assert (folder / NAME).read_bytes() == journal, f"boundary {boundary}"
+        return True
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        kills, boundary = 0, 1
+        while all(results := list(pool.map(kill, range(boundary, boundary + AT_ONCE)))):
+            kills, boundary = kills + AT_ONCE, boundary + AT_ONCE
+        kills += sum(results)
+    lines = journal.count(b"\n")
+    assert kills >= 4 * lines
+    print(f"\nwrite boundaries: {kills} kills, {kills} resumptions, {kills} identical journals")
+
+
+def test_at_random_instants(uninterrupted, tmp_path):
+    journal, seconds = uninterrupted
+
+    def study(seed: int) -> int:
+        folder = tmp_path / str(seed)
+        # Long enough for most processes to write something, short enough to meet every part.
+        kills = sum(1 for _ in killed_at_random(folder, SPIRALS, seed, longest=1.2 * seconds))
+        assert (folder / NAME).read_bytes() == journal, f"seed {seed}"
+        shutil.rmtree(folder)
+        return kills
+
+    kills = studies = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while kills < RANDOM_KILLS:
+            kills += sum(pool.map(study, range(studies, studies + AT_ONCE)))
+            studies += AT_ONCE
+    print(f"\nrandom instants: {kills} kills, {kills} resumptions, {studies} identical journals")
+
+
+def test_inside_a_training_of_mnist(tmp_path):
+    """Trainings of several seconds: resumed from the last saved epoch, not from the start."""
+    journal, seconds = reference(tmp_path / "reference", MNIST)
+    kills = saved = 0
+    for seed in range(3):
+        folder = tmp_path / str(seed)
+        for _ in killed_at_random(folder, MNIST, seed, longest=seconds):
+            kills += 1
+            saved += any((folder / "checkpoint").glob("*-*-*"))
+        assert (folder / NAME).read_bytes() == journal, f"seed {seed}"
+        assert not (folder / "checkpoint").exists()
+    assert saved >= 1
+    print(f"\nMNIST: {kills} kills, {saved} with a saved epoch, 3 identical journals")

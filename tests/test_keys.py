@@ -1,0 +1,49 @@
+"""Streams of keys: named, random access, the same everywhere."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxmeta import keys
+
+
+def bits(key):
+    return np.asarray(jax.random.key_data(key)).tolist()
+
+
+def test_golden_values():
+    """A change here changes every study there is: it needs a line in the CHANGELOG."""
+    assert keys.stream("adjust") == 0x2549C096
+    assert bits(keys.derive(keys.root(0), "adjust", 3)) == [519256894, 1768650097]
+
+
+def test_all_names_and_indices_give_different_keys():
+    root = keys.root(0)
+    seen = {
+        tuple(bits(keys.derive(root, name, *indices)))
+        for name in ("adjust", "train", "weights", "order", "dropout", "params")
+        for indices in ((), (0,), (1,), (0, 0), (0, 1), (1, 0))
+    }
+    assert len(seen) == 36
+
+
+def test_other_seeds_other_keys_and_the_largest_is_taken():
+    assert bits(keys.root(0)) != bits(keys.root(1)) != bits(keys.root(2**32 - 1))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_out_of_range_are_refused(seed):
+    with pytest.raises(ValueError, match="seed must be an integer from 0 to"):
+        keys.root(seed)
+
+
+def test_a_users_default_generator_changes_nothing():
+    with jax.default_prng_impl("rbg"):
+        ours = bits(keys.derive(keys.root(5), "train", 1))
+    assert ours == bits(keys.derive(keys.root(5), "train", 1))
+
+
+def test_traced_indices_give_the_same_keys():
+    root = keys.root(0)
+    traced = jax.vmap(lambda i: jax.random.key_data(keys.derive(root, "train", i)))(np.arange(4))
+    assert traced.tolist() == [bits(keys.derive(root, "train", i)) for i in range(4)]

@@ -1,0 +1,168 @@
+"""The house: which room may import which, what an import loads, and what no file may name."""
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import jaxmeta
+
+ROOT = Path(__file__).parent.parent
+HOUSE = "jaxmeta"  # as an import: the table of contents, which stands above every room
+
+# The arrows, from the ground up: each room, and what it may import besides itself.
+GROUND = {"keys", "arithmetic", "runtime", "score"}
+CORE = GROUND | {"tuning", "training", "models", "record", "tasks", "replay"}
+MAY_IMPORT = {
+    "keys": set(),
+    "arithmetic": set(),
+    "runtime": set(),
+    "score": set(),
+    "tuning": GROUND,
+    "training": GROUND,
+    "models": GROUND,
+    "record": GROUND,
+    "tasks": GROUND | {"models", "training", "record"},  # a task knows no tuner
+    "replay": GROUND | {"tuning", "record"},  # decisions are checked with no training
+    "report": GROUND | {"tuning", "record"},  # from the record alone
+    "study": CORE,
+    "verify": CORE | {"study"},
+    "display": CORE | {"study", "report"},
+}
+ROOF = {"__init__", "__main__", "cli"}  # these may import anything
+
+HEAVY = {"matplotlib", "optuna", "orbax", "ray", "tensorflow", "tensorflow_datasets", "torch"}
+
+REGISTRY = re.compile(r"pypi[.]or[g]|pythonhoste[d]|registry[.]npmj[s]|deb[.]debia[n]")
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|tmp|home/\w+|Users/\w+)/")
+
+
+def modules() -> list[Path]:
+    """Every module of the package, as a path relative to it."""
+    package = ROOT / HOUSE
+    return sorted(path.relative_to(package) for path in package.rglob("*.py"))
+
+
+def room_of(module: Path) -> str:
+    """`tuning/grid.py` stands in `tuning`, `study.py` is the room `study`."""
+    return module.parts[0].removesuffix(".py")
+
+
+def imported_rooms(source: str, package: str) -> set[str]:
+    """The rooms that `source`, a module of `package`, imports anywhere, inside functions too."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            names += [f"{origin}.{alias.name}" for alias in node.names]
+    steps = [name.split(".") for name in names]
+    rooms = {step[1] if len(step) > 1 else HOUSE for step in steps if step[0] == HOUSE}
+    return {room if room in MAY_IMPORT.keys() | ROOF else HOUSE for room in rooms}
+
+
+def rooms_imported_by(module: Path) -> set[str]:
+    package = ".".join((HOUSE, *module.parts[:-1]))
+    return imported_rooms((ROOT / HOUSE / module).read_text(), package)
+
+
+@pytest.mark.parametrize(
+    ("source", "rooms"),
+    [
+        ("import jaxmeta.training.layers as layers", {"training"}),
+        ("from jaxmeta.training import layers", {"training"}),
+        ("from jaxmeta import keys, training", {"keys", "training"}),
+        ("from .. import training", {"training"}),
+        ("from ..training.layers import dense", {"training"}),
+        ("from .moves import UP", {"tuning"}),
+        ("def late():\n    from jaxmeta.report import picture", {"report"}),
+        ("import jaxmeta", {HOUSE}),
+        ("from jaxmeta import Study", {HOUSE}),
+        ("import jax, jaxmetal", set()),
+    ],
+)
+def test_the_walk_sees_every_form_of_import(source: str, rooms: set[str]) -> None:
+    assert imported_rooms(source, package="jaxmeta.tuning") == rooms
+
+
+def test_every_room_stands_in_the_table_and_has_modules() -> None:
+    found = {room_of(module) for module in modules()}
+    assert found - ROOF == MAY_IMPORT.keys(), "rooms and MAY_IMPORT differ; put a new room there"
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_arrows_run_one_way(module: Path) -> None:
+    room = room_of(module)
+    if room in ROOF:
+        return
+    against = rooms_imported_by(module) - MAY_IMPORT[room] - {room}
+    assert not against, f"jaxmeta/{module} imports {sorted(against)}, against the arrows"
+
+
+def test_the_study_is_where_tuner_program_and_record_meet() -> None:
+    assert rooms_imported_by(Path("study.py")) >= {"tuning", "training", "record"}
+
+
+def test_importing_jaxmeta_loads_nothing_heavy() -> None:
+    listing = "import sys, jaxmeta; print(*{name.split('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", listing]
+    loaded = set(subprocess.check_output(command, text=True, cwd=ROOT).split())
+    assert loaded >= {"jaxmeta", "jax"}
+    assert loaded & HEAVY == set()
+
+
+def test_the_version_is_the_projects() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert jaxmeta.__version__ == project["version"]
+
+
+@pytest.mark.parametrize("name", ["build.txt", "lock.txt"])
+def test_the_lock_is_versions_and_hashes_and_nothing_else(name: str) -> None:
+    text = (ROOT / "requirements" / name).read_text()
+    requirements = text.replace("\\\n", "").splitlines()
+    pinned = re.compile(r"[\w.-]+==[\w.]+( ; [\w .'!=<>]+)?( +--hash=sha256:[0-9a-f]{64})+")
+    assert requirements
+    assert [line for line in requirements if not pinned.fullmatch(line)] == []
+    assert "http" not in text
+
+
+def test_the_lock_avoids_the_jaxlib_that_sums_wrongly() -> None:
+    pins = re.findall(r"^jaxlib==(\S+)", (ROOT / "requirements/lock.txt").read_text(), re.MULTILINE)
+    assert pins
+    assert "0.10.2" not in pins
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (REGISTRY, "from py" + "pi.org"),
+        (REGISTRY, "files.python" + "hosted.org"),
+        (MACHINE_PATH, "in /" + "root/notes"),
+        (MACHINE_PATH, "/" + "home/ada/data"),
+    ],
+)
+def test_the_patterns_see_what_they_are_for(pattern: re.Pattern[str], text: str) -> None:
+    assert pattern.search(text)
+
+
+def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout, so the list of the repository's files is not known")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.check_output(command, text=True, cwd=ROOT).split("\0")
+    paths = [ROOT / name for name in names if name]
+    assert ROOT / "pyproject.toml" in paths
+    texts = {path: path.read_bytes().decode(errors="ignore") for path in paths if path.is_file()}
+    naming = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path, text in texts.items()
+        for found in [REGISTRY.search(text) or MACHINE_PATH.search(text)]
+        if found
+    ]
+    assert naming == []

@@ -1,0 +1,148 @@
+"""Replay: every decision again, from seed and scores; every edit of what is derived is found."""
+
+import json
+
+import pytest
+
+from jaxmeta import tasks, tuning
+from jaxmeta.record.journal import FIRST_PREV, NAME, JournalError, encode, link, read
+from jaxmeta.replay import Mismatch, replay
+from jaxmeta.study import Study, run
+from jaxmeta.training.program import Training
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    """A small study's lines."""
+    folder = tmp_path_factory.mktemp("study") / "a"
+    tuner = tuning.make(preset="logarithmic", i_max=6)
+    run(Study(tasks.make("spirals"), tuner, Training(epochs=3, patience=2)), folder)
+    return read(folder)
+
+
+def rechained(lines):
+    """The lines with a chain that fits, as a forger would leave them."""
+    prev, chained = FIRST_PREV, []
+    for line in lines:
+        line = {**line, "prev": prev}
+        prev = link(encode(line))
+        chained.append(line)
+    return chained
+
+
+def leaves(value, path=()):
+    """Every number, text and truth in a line, with the way to it."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from leaves(item, (*path, name))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from leaves(item, (*path, place))
+    else:
+        yield path, value
+
+
+def edited(line, path, value):
+    line = json.loads(json.dumps(line))
+    at = line
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = value
+    return line
+
+
+def other(value):
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if value is None:
+        return 1
+    if isinstance(value, float):
+        return value * 2
+    if value.startswith(("0x", "-0x")):
+        return (float.fromhex(value) * 1.5).hex()
+    return value + "x"
+
+
+def test_a_true_record_replays(record):
+    walk = replay(record)
+    assert walk.done
+    assert replay(record[:4]).i == 3  # an interrupted one, too
+
+
+MEASURED = {"curve", "digests", "losses"}  # replay takes these as they are: `verify` trains again
+
+
+def test_every_edited_field_of_every_training_is_found(record):
+    """The chain made to fit afterwards: what is derived gives the forger away."""
+    edits = 0
+    for number, line in enumerate(record):
+        if line["line"] != "training":
+            continue
+        for path, value in leaves(line):
+            if path[0] in MEASURED or path[0] == "prev":
+                continue
+            lines = [*record[:number], edited(line, path, other(value)), *record[number + 1 :]]
+            with pytest.raises(JournalError):
+                replay(rechained(lines))
+            edits += 1
+    assert edits > 100
+
+
+def test_an_edited_seed_or_tuner_is_found(record):
+    first = record[0]
+    for path, value in leaves({"seed": first["seed"], "tuner": first["tuner"]}):
+        if path[-1] in ("noprog_max", "i_max", "lr_max", "lr_min", "p_min"):
+            continue  # bounds that a study did not reach change no decision
+        lines = [edited(first, path, other(value)), *record[1:]]
+        with pytest.raises((JournalError, ValueError)):
+            replay(rechained(lines))
+
+
+def test_an_edited_end_is_found(record):
+    end = record[-1]
+    for path, value in leaves(end):
+        if path[0] in ("prev", "test"):
+            continue
+        with pytest.raises(JournalError):
+            replay(rechained([*record[:-1], edited(end, path, other(value))]))
+
+
+def test_a_mismatch_says_line_field_and_both_values(record):
+    lines = [*record[:3], edited(record[3], ("told", "noprog"), 9), *record[4:]]
+    with pytest.raises(Mismatch, match="line 4 must have told") as caught:
+        replay(rechained(lines))
+    assert (caught.value.number, caught.value.field) == (4, "told")
+    assert caught.value.recorded["noprog"] == 9
+
+
+@pytest.mark.parametrize(
+    "edit", ["end early", "go on after the end", "no end of its own", "stranger"]
+)
+def test_lines_out_of_place_are_found(record, edit):
+    lines = {
+        "end early": [*record[:3], record[-1]],
+        "go on after the end": [*record, record[-2]],
+        "no end of its own": [*record[:-1], record[-2]],
+        "stranger": [*record[:2], {"line": "note"}, *record[2:]],
+    }[edit]
+    with pytest.raises(JournalError):
+        replay(rechained(lines))
+
+
+def test_a_line_without_its_measurements_is_named(record):
+    line = {name: value for name, value in record[2].items() if name != "losses"}
+    with pytest.raises(JournalError, match="line 3 must have evaluations, losses and digests"):
+        replay(rechained([*record[:2], line, *record[3:]]))
+
+
+def test_a_tuner_of_another_version_is_refused(record):
+    first = edited(record[0], ("tuner", "version"), 99)
+    with pytest.raises(ValueError, match="version 99"):
+        replay(rechained([first, *record[1:]]))
+
+
+def test_the_chain_of_the_fixture_is_the_real_one(record):
+    assert rechained(record) == record
+    assert NAME == "journal.jsonl"
