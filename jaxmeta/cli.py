@@ -100,7 +100,8 @@ def parser() -> argparse.ArgumentParser:
     resume = commands.add_parser(
         "resume",
         help="go on with a study that was interrupted",
-        description="Go on from the last complete line, and from the last saved epoch of the training "
+        description="Go on from the last complete line, and from the last saved epoch of "
+        "the training "
         "after it, to the journal that an uninterrupted study would have written, byte for byte.",
     )
     resume.add_argument("folder", type=Path, help="the study's folder")
@@ -113,7 +114,8 @@ def parser() -> argparse.ArgumentParser:
     replay = commands.add_parser(
         "replay",
         help="compute every decision of a study again, with no training",
-        description="Compute every decision again from the seed and the recorded scores. Exit status: "
+        description="Compute every decision again from the seed and the recorded scores. "
+        "Exit status: "
         "0 all hold, 1 one does not, 2 there is no record to read.",
     )
     replay.add_argument("folder", type=Path, help="the study's folder")
@@ -122,8 +124,10 @@ def parser() -> argparse.ArgumentParser:
     verify = commands.add_parser(
         "verify",
         help="check a study: its chain, its decisions, its trainings",
-        description="Check the chain, compute every decision again, run trainings again and compare "
-        "them epoch by epoch. Exit status: 0 identical, 3 consistent (what was checked holds, not all "
+        description="Check the chain, compute every decision again, run trainings again "
+        "and compare "
+        "them epoch by epoch. Exit status: 0 identical, 3 consistent (what was checked "
+        "holds, not all "
         "could be or was), 1 different, 2 there is no record to read.",
     )
     verify.add_argument("folder", type=Path, help="the study's folder")
@@ -139,7 +143,8 @@ def parser() -> argparse.ArgumentParser:
     diff = commands.add_parser(
         "diff",
         help="where two studies part",
-        description="Compare configuration, environment, draws, trainings, scores and decisions, and "
+        description="Compare configuration, environment, draws, trainings, scores and "
+        "decisions, and "
         "draw both trajectories with the parting marked. Exit status: 0 the same, 1 they differ.",
     )
     diff.add_argument("a", type=Path, help="a study's folder")

@@ -28,7 +28,7 @@ def stream(name: str) -> int:
 
 
 def derive(key: jax.Array, name: str, *indices: jax.Array | int) -> jax.Array:
-    """The key of stream `name` at `indices` (each a uint32 scalar, traced or not); `key` stays usable."""
+    """The key of stream `name` at `indices` (uint32 scalars, traced or not); `key` stays usable."""
     key = jax.random.fold_in(key, stream(name))
     for index in indices:
         key = jax.random.fold_in(key, index)

@@ -20,7 +20,8 @@ class Mismatch(JournalError):
     def __init__(self, number: int, field: str, recorded: Any, expected: Any) -> None:
         self.number, self.field, self.recorded, self.expected = number, field, recorded, expected
         super().__init__(
-            f"line {number} must have {field} = {json.dumps(expected)}, as seed and scores give it, "
+            f"line {number} must have {field} = {json.dumps(expected)}, as seed and scores "
+            "give it, "
             f"and has {json.dumps(recorded)}; the record was changed after it was made"
         )
 

@@ -69,7 +69,8 @@ class Study:
     def __post_init__(self) -> None:
         if self.scored_on not in SCORED_ON:
             raise ValueError(
-                f"scored_on must be one of {', '.join(SCORED_ON)}, got {self.scored_on!r}; choose one"
+                f"scored_on must be one of {', '.join(SCORED_ON)}, got {self.scored_on!r}; "
+                "choose one"
             )
         self.training.steps(len(self.task.data.train.x))
 

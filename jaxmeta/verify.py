@@ -70,7 +70,7 @@ def verify(folder: Path | str, choice: str = "all", task: Task | None = None) ->
 
 
 def train_again(journal: list[Line], chosen: set[int], study: Study, program: Program) -> Verdict:
-    """Run the `chosen` trainings of a journal that replays again, and its test where all were chosen."""
+    """Run the `chosen` trainings of a journal that replays once more; its test where all were."""
     walk = replay(journal)
     here = surroundings(program)
     changes = environment.differences(environment_of(journal), here)
@@ -124,7 +124,8 @@ def _sum_up(verdict: Verdict) -> Verdict:
         return verdict
     verdict.answer = CONSISTENT
     verdict.sentence = (
-        f"the chain and all decisions hold; {len(verdict.checked)} of {verdict.of} trainings were run "
+        f"the chain and all decisions hold; {len(verdict.checked)} of {verdict.of} "
+        "trainings were run "
         "again, with the same bits"
     )
     if verdict.environment:

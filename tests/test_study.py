@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
@@ -74,7 +75,7 @@ def test_the_test_score_is_of_the_weights_that_the_record_names(tmp_path):
     rate = {"learning_rate": float.fromhex(line["values"]["learning_rate"])}
     _, at = program.train(walk.training_key(line["i"]), rate, until=line["best_epoch"])
     test = the_study.task.data.test
-    logits, _ = the_study.task.apply(at.params, at.rest, np.asarray(test.x), None)
+    logits, _ = the_study.task.apply(at.params, at.rest, jnp.asarray(test.x), None)
     assert last["test"]["score"] == int((np.argmax(logits, 1) == test.y).sum())
 
 

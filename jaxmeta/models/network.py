@@ -42,7 +42,7 @@ def network(source: nn.Module | Callable[[nnx.Rngs], nnx.Module]) -> Network:
 def _linen(module: nn.Module) -> Network:
     takes_train = "train" in inspect.signature(type(module).__call__).parameters
 
-    def mode(train: bool) -> dict[str, bool]:
+    def mode(train: bool) -> dict[str, Any]:
         return {"train": train} if takes_train else {}
 
     def init(key, x):
@@ -50,7 +50,7 @@ def _linen(module: nn.Module) -> Network:
         rest = dict(module.init(rngs, x, **mode(False)))
         return rest.pop("params", {}), rest
 
-    def apply(params, rest, x, key):
+    def apply(params, rest, x, key) -> Any:
         variables = {"params": params, **rest}
         if key is None:
             return module.apply(variables, x, **mode(False)), rest
@@ -82,7 +82,7 @@ def _nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
         counted = jax.tree.map(
             lambda leaf: (
                 step_key
-                if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+                if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
                 else jax.numpy.zeros(leaf.shape, leaf.dtype)
             ),
             streams,

@@ -18,10 +18,9 @@ from jaxmeta.models.layers import ConvReluPool, Dense, Dropout
 
 @cache
 def _quantiles(stddev: float) -> np.ndarray:
-    """2^16 quantiles of the truncated normal distribution, float32: the midpoints of equal masses."""
+    """2^16 quantiles of the truncated normal distribution, float32: midpoints of equal masses."""
     normal = NormalDist(sigma=stddev)
-    low, high = (normal.cdf(-2 * stddev),)
-    normal.cdf(2 * stddev)
+    low, high = normal.cdf(-2 * stddev), normal.cdf(2 * stddev)
     levels = (np.arange(2**16) + 0.5) / 2**16
     return np.array([normal.inv_cdf(low + (high - low) * p) for p in levels], np.float32)
 

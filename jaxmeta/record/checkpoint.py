@@ -48,7 +48,8 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def load(self, i: int, like: Any) -> Any | None:
-        """Training `i` as it was last saved, in the form of `like` (shapes and dtypes); None if not."""
+        """Training `i` as last saved, in the form of `like` (shapes and dtypes); None if "
+        "it was not."""
         saved = self._folder.glob(f"{i}-*-*")
         for path in sorted(saved, key=lambda path: -int(path.name.split("-")[1])):
             import orbax.checkpoint as ocp

@@ -60,14 +60,17 @@ class Diff(NamedTuple):
 
 def diff(a: list[Line], b: list[Line]) -> Diff:
     """Compare two journals, as `journal.read` gives them."""
-    plain = [{n: v for n, v in x[0].items() if n not in ("prev", "environment")} for x in (a, b)]
     ends = [x[-1] if x[-1]["line"] == "end" else {} for x in (a, b)]
     return Diff(
-        configuration=differences(*plain),
+        configuration=differences(_plain(a[0]), _plain(b[0])),
         environment=environment.differences(a[0]["environment"], b[0]["environment"]),
         parting=_part(trainings(a), trainings(b)),
-        end=differences(*({n: v for n, v in end.items() if n != "prev"} for end in ends)),
+        end=differences(_plain(ends[0]), _plain(ends[1])),
     )
+
+
+def _plain(line: Line) -> Line:
+    return {name: value for name, value in line.items() if name not in ("prev", "environment")}
 
 
 def differences(a: Any, b: Any, path: str = "") -> list[str]:

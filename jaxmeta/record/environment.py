@@ -28,7 +28,7 @@ INSTRUCTION_SETS = (
 
 
 def fingerprint() -> dict[str, Any]:
-    """The environment of this process, as JSON; equal fingerprints are expected to give equal bits."""
+    """The environment of this process, as JSON; where it is equal, equal bits are expected."""
     device = jax.devices()[0]
     return {
         "jaxmeta": metadata.version("jaxmeta"),

@@ -55,7 +55,8 @@ def decode(raw: bytes, number: int, prev: str) -> Line:
         found = line.get("prev") if isinstance(line, dict) else None
         raise JournalError(
             f"line {number} must carry the SHA-256 of the line before it, {prev}, and carries "
-            f"{found}; a line was changed, removed, doubled or moved, restore the journal from a copy"
+            f"{found}; a line was changed, removed, doubled or moved, restore the journal "
+            "from a copy"
         )
     if encode(line) != raw:
         raise JournalError(
@@ -64,7 +65,8 @@ def decode(raw: bytes, number: int, prev: str) -> Line:
         )
     if number == 1 and (line.get("line") != "study" or line.get("format") != FORMAT):
         raise JournalError(
-            f"line 1 must open a study in format {FORMAT}, and opens {line.get('line')!r} in format "
+            f"line 1 must open a study in format {FORMAT}, and opens {line.get('line')!r} "
+            "in format "
             f"{line.get('format')!r}; read it with the version of jaxmeta that wrote it"
         )
     return line
@@ -166,7 +168,8 @@ class Journal:
             file = open(folder / NAME, "r+b", buffering=0)
         except FileNotFoundError:
             raise JournalError(
-                f"{folder} must hold a {NAME}, and does not; name a folder that `jaxmeta tune` wrote"
+                f"{folder} must hold a {NAME}, and does not; name a folder that `jaxmeta "
+                "tune` wrote"
             ) from None
         except OSError as error:
             raise JournalError(
@@ -176,7 +179,7 @@ class Journal:
         return cls(folder, file)
 
     def append(self, line: Line) -> Line:
-        """Write `line`, chained to the one before, through to the disk; returned as it was written."""
+        """Write `line`, chained to the one before, through to the disk; returned as written."""
         line = {"prev": self._prev, **line}
         raw = encode(line)
         try:

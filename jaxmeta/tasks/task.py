@@ -57,7 +57,7 @@ def scale(x: jax.Array) -> jax.Array:
 
 
 def classification(name: str, net: Any, data: Dataset, **more: Any) -> Task:
-    """A task of classes: outputs are logits [B, classes], targets int32[B]; the score is a count."""
+    """A task of classes: outputs are logits [B, classes], targets int32[B]; score: a count."""
 
     def correct(logits: jax.Array, y: jax.Array) -> jax.Array:
         if logits.shape != (len(y), data.classes):
@@ -71,7 +71,8 @@ def classification(name: str, net: Any, data: Dataset, **more: Any) -> Task:
 
 
 def regression(name: str, net: Any, data: Dataset, **more: Any) -> Task:
-    """A task of numbers: outputs and targets float32[B, ...] of one shape; the score is an exact float."""
+    """A task of numbers: outputs and targets float32[B, ...] of one shape; score: an "
+    "exact float."""
 
     def squared_error(outputs: jax.Array, y: jax.Array) -> jax.Array:
         if outputs.shape != y.shape:

@@ -1,9 +1,10 @@
 """Adam in fixed-order float32: a drop-in for `optax.adam`.
 
-Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1. Two deviations, both
-for the same bits in every context (BITS, section 3): the moving averages are m + (1 - b1) (g - m) and
-v + (1 - b2) (g^2 - v), with one product each, and the bias corrections are products with 1 / (1 -
-b^t), tabled on the host in double precision for as long as they differ from 1 in float32.
+Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1. Two deviations,
+both for the same bits in every context (BITS, section 3): the moving averages are
+m + (1 - b1) (g - m) and v + (1 - b2) (g^2 - v), with one product each, and the bias corrections are
+products with 1 / (1 - b^t), tabled on the host in double precision for as long as they differ from
+1 in float32.
 """
 
 from functools import cache
@@ -45,11 +46,11 @@ def _scale_by_adam(b1: float, b2: float, eps: float) -> optax.GradientTransforma
         zeros = jax.tree.map(jnp.zeros_like, params)
         return optax.ScaleByAdamState(jnp.int32(0), mu=zeros, nu=zeros)
 
-    def update(gradient, state, params=None):
+    def update(updates, state, params=None):
         del params
         t = optax.safe_increment(state.count)
-        mu = jax.tree.map(lambda m, g: m + rates[0] * (g - m), state.mu, gradient)
-        nu = jax.tree.map(lambda v, g: v + rates[1] * (g * g - v), state.nu, gradient)
+        mu = jax.tree.map(lambda m, g: m + rates[0] * (g - m), state.mu, updates)
+        nu = jax.tree.map(lambda v, g: v + rates[1] * (g * g - v), state.nu, updates)
         c1, c2 = (jnp.take(table, t, mode="clip") for table in corrections)
         step = jax.tree.map(lambda m, v: m * c1 / (jnp.sqrt(v * c2) + np.float32(eps)), mu, nu)
         return step, optax.ScaleByAdamState(t, mu, nu)
@@ -62,6 +63,6 @@ def _corrections(b: float) -> np.ndarray:
     """1 / (1 - b^t) at t = 1, 2, ..., ending with the first that is 1 in float32; 0 is unused."""
     t, table = 1, [0.0]
     while table[-1] != 1:
-        table.append(np.float32(1 / (1 - b**t)))
+        table.append(float(np.float32(1 / (1 - b**t))))
         t += 1
     return np.array(table, np.float32)

@@ -2,8 +2,9 @@
 
 Weights come from the key; epochs of shuffled mini-batches are drawn on the device; after each
 epoch the whole validation split is evaluated by counting; early stopping waits `patience` epochs
-for a better count; a loss that is not finite ends the training there, as data. The score is the best
-evaluation (ALGORITHM: "Train_N"). Hyperparameter values are traced: a new one never compiles again.
+for a better count; a loss that is not finite ends the training there, as data. The score is the
+best evaluation (ALGORITHM: "Train_N"). Hyperparameter values are traced: a new one never compiles
+again.
 
 The loop stops at the end of any epoch it is told to and goes on from there with the same bits, so a
 training can be watched, saved and resumed without being changed.
@@ -55,8 +56,9 @@ class Problem(Protocol):
         """What each example adds to the score: bool or int32[B] is counted, float32[B] added."""
         ...
 
-    def optimizer(self, **values: jax.Array) -> optax.GradientTransformation:
-        """The optimiser at these hyperparameter values, float32 scalars."""
+    @property
+    def optimizer(self) -> Callable[..., optax.GradientTransformation]:
+        """From hyperparameter values, float32 scalars by name, to the optimiser."""
         ...
 
 
@@ -226,7 +228,7 @@ class Program:
         return lax.while_loop(lambda at: self._wanted(at) & (at.epoch < until), epoch, at)
 
     def fingerprint(self) -> dict[str, str]:
-        """SHA-256 of the program as JAX wrote it (StableHLO) and as XLA compiled it, without locations."""
+        """SHA-256 of the program as JAX wrote it (StableHLO) and as XLA compiled it, unlocated."""
         key, values = keys.root(0), {"learning_rate": jnp.float32(1)}
         first = self.train_data[0][:1]
         at = jax.eval_shape(self._begin, key, values, first)

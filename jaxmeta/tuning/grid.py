@@ -52,7 +52,8 @@ class Grid:
             )
         if self.geometry not in GEOMETRIES:
             raise ValueError(
-                f"geometry must be one of {', '.join(GEOMETRIES)}, got {self.geometry!r}; choose one"
+                f"geometry must be one of {', '.join(GEOMETRIES)}, got {self.geometry!r}; "
+                "choose one"
             )
         if self.i_max < 2:
             raise ValueError(f"i_max must be at least 2 for a grid, got {self.i_max}; raise it")

@@ -51,7 +51,8 @@ class Lattice:
         positive("eps", self.eps)
         if self.geometry not in GEOMETRIES:
             raise ValueError(
-                f"geometry must be one of {', '.join(GEOMETRIES)}, got {self.geometry!r}; choose one"
+                f"geometry must be one of {', '.join(GEOMETRIES)}, got {self.geometry!r}; "
+                "choose one"
             )
         if not lr_min <= lr0 <= lr_max:
             raise ValueError(
@@ -60,7 +61,8 @@ class Lattice:
             )
         if self(1) == self(0):
             raise ValueError(
-                f"eps must change a float32 learning rate of {self.lr0}, got {self.eps}; make it larger"
+                f"eps must change a float32 learning rate of {self.lr0}, got {self.eps}; "
+                "make it larger"
             )
 
     def _exact(self, k: int) -> Decimal:

@@ -15,7 +15,8 @@ UP, KEEP, DOWN = 1, 2, 3  # the poster's c
 
 
 def units(probability: float) -> int:
-    """`probability` in [0, 1] in units: the nearest multiple of 4, so that halves are even; error < 2.5e-9."""
+    """`probability` in [0, 1] in units: a multiple of 4, so that halves are even; error < "
+    "2.5e-9."""
     return 4 * round(probability * ONE / 4)
 
 
@@ -35,7 +36,7 @@ def draw(key: jax.Array) -> jax.Array:
 
 
 def adjust(u: ArrayLike, p: jax.Array) -> jax.Array:
-    """Algorithm 1: the move c in {UP, KEEP, DOWN} that `u` (int32 units) picks under `p` (int32[3])."""
+    """Algorithm 1: the move c in {UP, KEEP, DOWN} that `u` (units) picks under `p` (int32[3])."""
     return jnp.where(u < p[0], UP, jnp.where(u < p[0] + p[1], KEEP, DOWN)).astype(jnp.int32)
 
 

@@ -69,7 +69,7 @@ def test_training_draws_dropout_from_its_key_and_moves_the_batch_statistics(sour
 def test_evaluation_needs_no_key_and_changes_nothing(source):
     net = network(source)
     params, rest = net.init(KEY, X)
-    outputs, after = jax.jit(lambda *a: net.apply(*a, None))(params, rest, X)
+    outputs, after = jax.jit(lambda p, r, x: net.apply(p, r, x, None))(params, rest, X)
     again, _ = net.apply(params, rest, X, None)
     chex.assert_trees_all_close(outputs, again, rtol=1e-6)
     chex.assert_trees_all_equal(rest, after)

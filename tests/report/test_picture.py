@@ -92,7 +92,7 @@ def words(figure: Figure) -> list[Text]:
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_written_overlaps_or_is_cut(folders, name):
     figure = drawn(folders[name])
-    legends = [ax.get_legend() for ax in figure.axes if ax.get_legend() is not None]
+    legends = [legend for ax in figure.axes if (legend := ax.get_legend()) is not None]
     within = {text for legend in legends for text in legend.findobj(Text)}
     boxes = [(t.get_text(), t.get_window_extent()) for t in words(figure) if t not in within]
     boxes += [("the legend", legend.get_window_extent()) for legend in legends]

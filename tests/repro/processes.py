@@ -36,7 +36,7 @@ def finish(process: subprocess.Popen[str], allowed: tuple[int, ...] = (0,)) -> s
 
 
 def begun(folder: Path) -> bool:
-    """Whether the first line is complete: then `resume` goes on, before that `tune` starts again."""
+    """Whether the first line is complete: from then on `resume`, before it `tune` again."""
     return (folder / NAME).exists() and b"\n" in (folder / NAME).read_bytes()
 
 

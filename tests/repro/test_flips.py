@@ -91,7 +91,7 @@ def test_every_line_removed_doubled_or_swapped(folder):
 
 
 def test_every_field_edited_and_the_chain_made_to_fit(folder, dear):
-    """The forger's way. What replay cannot know (measurements, environment) training again tells."""
+    """The forger's way. What replay cannot know, measurements for one, training again tells."""
     from tests.test_replay import edited, leaves, other, rechained
 
     lines = read(folder)

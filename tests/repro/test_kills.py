@@ -51,9 +51,10 @@ def test_at_every_write_boundary(uninterrupted, tmp_path):
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         kills, boundary = 0, 1
-        while all(results := list(pool.map(kill, range(boundary, boundary + AT_ONCE)))):
-            kills, boundary = kills + AT_ONCE, boundary + AT_ONCE
-        kills += sum(results)
+        more = True
+        while more:
+            killed = list(pool.map(kill, range(boundary, boundary + AT_ONCE)))
+            kills, boundary, more = kills + sum(killed), boundary + AT_ONCE, all(killed)
     lines = journal.count(b"\n")
     assert kills >= 4 * lines
     print(f"\nwrite boundaries: {kills} kills, {kills} resumptions, {kills} identical journals")

@@ -46,7 +46,8 @@ class Scripted:
     def optimizer(self, learning_rate):
         del learning_rate
         return optax.GradientTransformation(
-            lambda params: (), lambda g, s, p=None: (jax.tree.map(jnp.ones_like, g), s)
+            lambda params: (),
+            lambda updates, state, params=None: (jax.tree.map(jnp.ones_like, updates), state),
         )
 
 

@@ -100,7 +100,9 @@ def test_border_a_failure_gives_only_what_is_there():
 class TestEverywhereTheSame(chex.TestCase):
     """The same with and without `jit`, with arrays on device and host, and under `vmap`."""
 
-    @chex.variants(with_jit=True, without_jit=True, with_device=True, without_device=True)
+    @chex.variants(  # pyright: ignore[reportCallIssue]
+        with_jit=True, without_jit=True, with_device=True, without_device=True
+    )
     def test_update(self):
         update = self.variant(lambda p, c, better: moves.update(p, c, better, units(0.1), 0))
         p = jnp.array([ONE // 2, ONE // 3, ONE // 6], jnp.int32)
