@@ -14,8 +14,10 @@ from jaxmeta.score import DIVERGED, to_rank
 from jaxmeta.study import run
 from jaxmeta.tasks.small import spirals
 from jaxmeta.training.program import Progress
-from jaxmeta.tuning import Grid, TuneLearningRate, Tuner, Walk, Wanted
+from jaxmeta.tuning import Grid, Lattice, TuneLearningRate, Tuner, Walk, Wanted
 from tests.report.lines import EPOCHS, line_of, study_of, write
+
+STEPS = Lattice(lr0=5e-4, eps=1e-4)
 
 
 class Clock:
@@ -66,7 +68,7 @@ def frame(live: Live, width: int = 80, height: int = 40) -> list[str]:
 
 
 def test_the_log_of_a_study():
-    tuner, file = TuneLearningRate(i_max=3), StringIO()
+    tuner, file = TuneLearningRate(STEPS, i_max=3), StringIO()
     first = first_line(tuner)
     looking = Plain(Console(file=file), [first])
     with looking:
@@ -93,7 +95,7 @@ def test_the_log_of_a_study():
 
 
 def test_a_log_has_no_control_characters_and_fits_any_encoding():
-    tuner, raw = TuneLearningRate(i_max=2), BytesIO()
+    tuner, raw = TuneLearningRate(STEPS, i_max=2), BytesIO()
     looking = watcher(Console(file=TextIOWrapper(raw, encoding="ascii")), study_of(tuner))
     assert isinstance(looking, Plain)
     play(looking, tuner, first_line(tuner), [[4000], [4001]])
@@ -115,7 +117,7 @@ def test_a_score_that_is_a_number_is_shown_as_one():
 
 
 def test_the_watcher_fits_the_console():
-    study = study_of(TuneLearningRate())
+    study = study_of(TuneLearningRate(STEPS))
     assert isinstance(watcher(terminal(), study), Live)
     assert isinstance(watcher(Console(file=StringIO()), study), Plain)
     dumb = Console(file=StringIO(), force_terminal=True, _environ={"TERM": "dumb"})
@@ -127,7 +129,7 @@ def test_the_watcher_fits_the_console():
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("height", [24, 40])
 def test_every_frame_fits_the_terminal(width, height):
-    tuner = TuneLearningRate(noprog_max=100)
+    tuner = TuneLearningRate(STEPS, noprog_max=100)
     first = first_line(tuner)
     live = Live(terminal(), [first])
     frames = [frame(live, width, height)]
@@ -145,7 +147,7 @@ def test_every_frame_fits_the_terminal(width, height):
 
 
 def test_the_live_view_says_where_the_study_stands():
-    tuner = TuneLearningRate(i_max=10)
+    tuner = TuneLearningRate(STEPS, i_max=10)
     first = first_line(tuner)
     live = Live(terminal(), [first])
     walk, lines = play(live, tuner, first, [[4000], [4700], [4699]])
@@ -165,7 +167,7 @@ def test_the_live_view_says_where_the_study_stands():
 
 
 def test_the_bars_stand_where_the_probabilities_do():
-    live = Live(terminal(), [first_line(TuneLearningRate())])
+    live = Live(terminal(), [first_line(TuneLearningRate(STEPS))])
     wanted = Wanted(1, 1, {"learning_rate": 1e-3}, {})
     live.asked(wanted._replace(asked={"k": 1, "u": 3, "c": 2, "held": True, "p": [1, 2, 1]}))
     up, keep, down, u = (line[11:51] for line in frame(live)[5:9])
@@ -177,7 +179,7 @@ def test_the_bars_stand_where_the_probabilities_do():
 
 
 def test_the_time_left_goes_by_the_median_training():
-    tuner, clock = TuneLearningRate(i_max=10), Clock()
+    tuner, clock = TuneLearningRate(STEPS, i_max=10), Clock()
     first = first_line(tuner)
     live = Live(terminal(), [first], clock)
     walk = Walk(tuner, 0)
@@ -193,7 +195,7 @@ def test_the_time_left_goes_by_the_median_training():
 
 
 def test_the_live_view_keeps_no_array_of_a_training():
-    tuner = TuneLearningRate()
+    tuner = TuneLearningRate(STEPS)
     live = Live(terminal(), [first_line(tuner)])
     wanted, progress = Walk(tuner, 0).ask(), at([4000, 4821])
     live.asked(wanted)
@@ -204,7 +206,7 @@ def test_the_live_view_keeps_no_array_of_a_training():
 
 
 def test_the_end_of_the_live_view():
-    tuner = TuneLearningRate(i_max=2)
+    tuner = TuneLearningRate(STEPS, i_max=2)
     first = first_line(tuner)
     live = Live(terminal(), [first])
     walk, lines = play(live, tuner, first, [[4000], [4821]])
@@ -216,7 +218,7 @@ def test_the_end_of_the_live_view():
 
 
 def test_a_study_that_is_resumed_shows_what_was_done(tmp_path):
-    write(tmp_path / "a", study_of(TuneLearningRate()), lambda _: [4000, 4821], stop=3)
+    write(tmp_path / "a", study_of(TuneLearningRate(STEPS)), lambda _: [4000, 4821], stop=3)
     file = StringIO()
     with resuming(Console(file=file), tmp_path / "a") as looking:
         assert isinstance(looking, Plain)
@@ -235,7 +237,7 @@ def test_where_no_study_began_nobody_looks_on(tmp_path):
 
 
 def test_a_real_study_is_watched_to_its_end(tmp_path):
-    study = Study(spirals(), TuneLearningRate(i_max=2), Training(epochs=2))
+    study = Study(spirals(), TuneLearningRate(STEPS, i_max=2), Training(epochs=2))
     console = terminal(width=80, height=40)
     with watcher(console, study) as looking:
         end = run(study, tmp_path / "a", looking)

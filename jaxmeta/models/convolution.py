@@ -23,16 +23,19 @@ CHANNELS = 8
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """float32[B, H, W, in], float32[k, k, in, out] with k odd -> float32[B, H, W, out]."""
-    if x.shape[1] % 2 or x.shape[2] % 2:
-        return join(by_patches(1, x, kernel))
-    return join(convolve_blocks(x, kernel))
+    even = x.shape[1] % 2 == x.shape[2] % 2 == 0
+    return join(
+        winograd.convolve(x, kernel) if even and _wide(kernel) else by_patches(1, x, kernel)
+    )
 
 
 def convolve_blocks(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`convolve` for even H and W, see `join`: float32[4, H/2, W/2, B, out]."""
-    if kernel.shape[:2] == (winograd.KERNEL, winograd.KERNEL) and x.shape[3] >= CHANNELS:
-        return winograd.convolve(x, kernel)
-    return by_patches(2, x, kernel)
+    """`convolve` before `join`, in blocks of 2x2; H and W even: float32[4, H/2, W/2, B, out]."""
+    return winograd.convolve(x, kernel) if _wide(kernel) else by_patches(2, x, kernel)
+
+
+def _wide(kernel: jax.Array) -> bool:
+    return kernel.shape[0] == winograd.KERNEL and kernel.shape[2] >= CHANNELS
 
 
 def join(y: jax.Array) -> jax.Array:

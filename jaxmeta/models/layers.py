@@ -57,8 +57,7 @@ class Conv(nn.Module):
             )
         if x.ndim != 4:
             raise ValueError(
-                f"images must have shape [batch, height, width, channels], got {x.shape}; "
-                "reshape them"
+                f"images must be [batch, height, width, channels], got shape {x.shape}; reshape"
             )
         shape = (height, width, x.shape[3], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
@@ -108,9 +107,8 @@ def max_pool(x: jax.Array, window_shape: tuple[int, int], strides: tuple[int, in
     h, w = window_shape
     if strides != window_shape or height % h or width % w:
         raise ValueError(
-            f"max_pool needs strides equal to its window {window_shape} and images in whole "
-            "windows, "
-            f"got strides {strides} and {height}x{width}; use flax.linen.max_pool"
+            f"max_pool needs strides equal to its window {window_shape}, and whole windows, got "
+            f"strides {strides} and images {height}x{width}; use flax.linen.max_pool"
         )
     windows = x.reshape(batch, height // h, h, width // w, w, channels)
     return first_maximum(

@@ -18,11 +18,11 @@ from jaxmeta.models.layers import ConvReluPool, Dense, Dropout
 
 @cache
 def _quantiles(stddev: float) -> np.ndarray:
-    """2^16 quantiles of the truncated normal distribution, float32: midpoints of equal masses."""
+    """2^16 quantiles of the truncated normal distribution, the midpoints of equal masses."""
     normal = NormalDist(sigma=stddev)
     low, high = normal.cdf(-2 * stddev), normal.cdf(2 * stddev)
-    levels = (np.arange(2**16) + 0.5) / 2**16
-    return np.array([normal.inv_cdf(low + (high - low) * p) for p in levels], np.float32)
+    levels = low + (high - low) * (np.arange(2**16) + 0.5) / 2**16
+    return np.array([normal.inv_cdf(p) for p in levels.tolist()], np.float32)
 
 
 def truncated_normal(stddev: float) -> nn.initializers.Initializer:
@@ -62,8 +62,8 @@ class PosterNet(nn.Module):
             "kernel_init": truncated_normal(0.1),
             "bias_init": nn.initializers.constant(0.1),
         }
-        for features in (32, 64):
-            x = ConvReluPool(features, (5, 5), **init)(x)
+        for i, features in enumerate((32, 64)):  # named so that a flax.linen.Conv can take over
+            x = ConvReluPool(features, (5, 5), name=f"Conv_{i}", **init)(x)
         x = nn.relu(Dense(1024, **init)(x.reshape(len(x), -1)))
         x = Dropout(1 - self.keep)(x, deterministic=not train)
         return Dense(self.classes, **init)(x)

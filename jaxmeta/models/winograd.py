@@ -5,10 +5,11 @@ A tile of 6x6 inputs gives 2x2 outputs, Y = A' [(G g G') * (B' d B)] A with ' fo
 Winograd, "Arithmetic Complexity of Computations", 1980), where the products by element, summed over
 channels, are 36 matrix products over all tiles. The points are 0, 1, -1, 2, -2 and infinity.
 
-All coefficients but the scale of G are sums of powers of two, so multiplying by them is exact: the
-fused multiply-add cannot change a bit, and the error stays near that of the plain sum. Tiles lie in
-the order (row, column, example), so that both orders of a product that is fast and always adds in
-the same order, tiles by channels and channels by tiles, can be written without a transposition.
+All coefficients but the scale of the rows of G are sums of powers of two, multiplying by which is
+exact, and the scale is multiplied only with what goes into a product: so no fused multiply-add can
+change a bit. Tiles lie in the order (row, column, example), so that images with channels last give
+the transformed tiles by channels, and with channels first channels by tiles, with contiguous slices
+both times: the two forms of a product that is fast and has one order (see `arithmetic`).
 """
 
 import operator
@@ -32,7 +33,6 @@ B_T = np.array(
     ]
 )
 A_T = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 1]])
-# G is this times the scale of each row, and the scale is applied once, to G g G'.
 G = np.array(
     [
         [1, 0, 0, 0, 0],
@@ -43,9 +43,10 @@ G = np.array(
         [0, 0, 0, 0, 1],
     ]
 )
-_ROW_SCALE = np.array([1 / 4, -1 / 6, -1 / 6, 1 / 24, 1 / 24, 1])
-SCALE = np.outer(_ROW_SCALE, _ROW_SCALE).astype(np.float32)[:, :, None, None]
-# A (x) A: the 36 transformed values of each of the four outputs.
+# The rows of the true G are these times 1/4, -1/6, ...; the 36 scales of G g G'.
+_ROWS = np.array([1 / 4, -1 / 6, -1 / 6, 1 / 24, 1 / 24, 1])
+SCALE = np.outer(_ROWS, _ROWS).astype(np.float32).reshape(-1, 1)
+# What each of the four outputs of a tile is made of, in the order of `convolve`.
 A_A = np.kron(A_T, A_T).T.astype(np.float32)
 
 
@@ -104,15 +105,15 @@ def from_tiles(d: jax.Array, axis: int) -> jax.Array:
 
 
 def kernel_to_tile(kernel: jax.Array) -> jax.Array:
-    """G g G': [5, 5, in, out] -> [36, in, out]."""
+    """G g G' without its scale: [5, 5, in, out] -> [36, in, out]."""
     rows = jnp.stack(combine(G, kernel))
-    u = jnp.stack(combine(G, jnp.swapaxes(rows, 0, 1)), axis=1)
-    return (u * SCALE).reshape(TILE * TILE, *kernel.shape[2:])
+    tile = jnp.stack(combine(G, jnp.swapaxes(rows, 0, 1)), axis=1)
+    return tile.reshape(TILE * TILE, *kernel.shape[2:])
 
 
 def kernel_from_tile(d: jax.Array) -> jax.Array:
     """The transpose of `kernel_to_tile`."""
-    rows = jnp.stack(combine(G.T, d.reshape(TILE, TILE, *d.shape[1:]) * SCALE))
+    rows = jnp.stack(combine(G.T, d.reshape(TILE, TILE, *d.shape[1:])))
     return jnp.stack(combine(G.T, jnp.swapaxes(rows, 0, 1)), axis=1)
 
 
@@ -129,10 +130,9 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
       right of each block.
     """
     batch, height, width, channels = x.shape
-    features = kernel.shape[3]
     v = to_tiles(x.transpose(1, 2, 0, 3), 0).reshape(TILE * TILE, -1, channels)
-    m = v @ kernel_to_tile(kernel)
-    m = m.reshape(TILE, TILE, height // 2, width // 2, batch, features)
+    m = v @ (kernel_to_tile(kernel) * SCALE[:, :, None])
+    m = m.reshape(TILE, TILE, height // 2, width // 2, batch, kernel.shape[3])
     return jnp.stack([y for row in combine(A_T, m) for y in combine(A_T, row)])
 
 
@@ -142,17 +142,16 @@ def _forward(x, kernel):
 
 def _backward(residuals, dy):
     x, kernel = residuals
-    batch, height, width, channels = x.shape
-    features = kernel.shape[3]
-    # Behind a maximum one of the four is not zero, and this sum is exact in any order.
-    dm = (A_A @ dy.reshape(4, -1)).reshape(TILE * TILE, -1, features)
+    _, rows, columns, batch, features = dy.shape
+    # Behind a maximum one of four outputs has a gradient, so each sum here is one product.
+    dm = ((A_A * SCALE) @ dy.reshape(4, -1)).reshape(TILE * TILE, -1, features)
 
     dv = jnp.einsum("pto,pio->pti", dm, kernel_to_tile(kernel))
-    dv = dv.reshape(TILE, TILE, height // 2, width // 2, batch, channels)
+    dv = dv.reshape(TILE, TILE, rows, columns, batch, -1)
     dx = from_tiles(from_tiles(dv, 2), 3)  # rows, 2, columns, 2, batch, channels
     dx = dx.transpose(4, 0, 1, 2, 3, 5).reshape(x.shape)
 
-    v_t = to_tiles(x.transpose(3, 1, 2, 0), 1).reshape(TILE * TILE, channels, -1)
+    v_t = to_tiles(x.transpose(3, 1, 2, 0), 1).reshape(TILE * TILE, x.shape[3], -1)
     return dx, kernel_from_tile(v_t @ dm)
 
 

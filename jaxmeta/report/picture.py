@@ -1,9 +1,14 @@
 """`jaxmeta report`: a study as one picture, PNG and SVG; the same journal gives the same bytes."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxmeta.record.journal import read
 from jaxmeta.report.story import Story, show_rate, story
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SIZE, DPI = (14, 10.5), 100  # 1400 pixels wide
 NAMES = ("report.png", "report.svg")
@@ -22,23 +27,38 @@ def draw(folder: Path) -> tuple[Path, Path]:
             f"{folder} must hold at least one training to be drawn, and holds none; "
             "wait until the first is done"
         )
+    png, svg = (folder / name for name in NAMES)
+
+    def figure() -> "Figure":
+        from jaxmeta.report import panels
+
+        return panels.figure(told, headline(told), SIZE)
+
+    save(figure, png, svg)
+    return png, svg
+
+
+def save(figure: "Callable[[], Figure]", png: Path, svg: Path) -> None:
+    """Draw `figure` and write it as PNG and as SVG, the same bytes for the same figure.
+
+    Raises:
+      ModuleNotFoundError: matplotlib is not installed.
+    """
     try:
         import matplotlib
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "a picture needs matplotlib, and it is not installed: pip install 'jaxmeta[report]'"
         ) from error
-    from jaxmeta.report import marks, panels
+    from jaxmeta.report import marks
 
-    png, svg = (folder / name for name in NAMES)
     # The user's own matplotlib settings come back at the end, and do not reach the picture.
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(marks.STYLE)
-        figure = panels.figure(told, headline(told), SIZE)
-        figure.savefig(png, dpi=DPI, metadata={"Software": None})
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-    return png, svg
+        drawn = figure()
+        drawn.savefig(png, dpi=DPI, metadata={"Software": None})
+        drawn.savefig(svg, metadata={"Date": None, "Creator": None})
 
 
 def headline(told: Story) -> tuple[str, str]:

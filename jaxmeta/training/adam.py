@@ -1,10 +1,9 @@
 """Adam in fixed-order float32: a drop-in for `optax.adam`.
 
-Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1. Two deviations,
-both for the same bits in every context (BITS, section 3): the moving averages are
-m + (1 - b1) (g - m) and v + (1 - b2) (g^2 - v), with one product each, and the bias corrections are
-products with 1 / (1 - b^t), tabled on the host in double precision for as long as they differ from
-1 in float32.
+Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1. Two deviations, both
+for the same bits in every context (BITS, section 3): the moving averages are m + (1 - b1) (g - m)
+and v + (1 - b2) (g^2 - v), with one product each, and the bias corrections are products with
+1 / (1 - b^t), tabled on the host in double precision for as long as they are not 1 in float32.
 """
 
 from functools import cache

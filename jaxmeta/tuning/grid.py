@@ -75,6 +75,10 @@ class Grid:
         k_best = jnp.where(better, state.i, state.k_best)
         return State(state.i + 1, jnp.maximum(score, state.best), k_best), Told(k_best)
 
+    def suppose(self, state: State, better: jax.Array) -> State:
+        del better  # a grid asks for the same points, however they do
+        return state._replace(i=state.i + 1)
+
     def done(self, state: State) -> jax.Array:
         return state.i >= self.i_max
 

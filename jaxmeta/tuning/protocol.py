@@ -5,7 +5,7 @@ vmap-able; all that they carry, draw and decide is int32, so that every decision
 computed again, exactly, from its seed and its scores.
 """
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
 from jax.typing import ArrayLike
@@ -15,7 +15,7 @@ Info = Any  # a NamedTuple of int32 and bool arrays: what the record says of a s
 
 
 class Tuner(Protocol):
-    """Who chooses the next training. A frozen dataclass: its fields are its configuration."""
+    """Who chooses the next training. A frozen, hashable dataclass: its fields configure it."""
 
     name: ClassVar[str]  # in `TUNERS` and in the record
     version: ClassVar[int]  # goes up whenever the same seed and scores would be decided differently
@@ -47,4 +47,17 @@ class Tuner(Protocol):
 
     def values(self, k: int) -> dict[str, float]:
         """The hyperparameters at position `k`: float32 values as Python floats (host only)."""
+        ...
+
+
+@runtime_checkable
+class Foreseeable(Tuner, Protocol):
+    """A tuner whose choices hang on one bit of each score: what `lookahead` can look ahead of."""
+
+    def suppose(self, state: State, better: jax.Array) -> State:
+        """`tell` when only this is known of the score: whether it is at least the one before it.
+
+        `better` is a bool, true for the first training. The state is that of `tell` for all that a
+        later `ask` or `done` notices; what they never read stays, so that equal futures are equal.
+        """
         ...

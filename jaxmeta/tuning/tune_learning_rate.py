@@ -98,21 +98,22 @@ class TuneLearningRate:
 
     def tell(self, state: State, score: ArrayLike) -> tuple[State, Told]:
         score = jnp.asarray(score, jnp.int32)
-        first = state.i == 0
-        better = first | (score >= state.acc_old)
+        better = (state.i == 0) | (score >= state.acc_old)
+        state = self.suppose(state, better)._replace(
+            acc_old=score, k_best=jnp.where(better, state.k, state.k_best)
+        )
+        return state, Told(better, state.p, state.noprog, state.k_best)
+
+    def suppose(self, state: State, better: jax.Array) -> State:
+        """Lines 9, 10, 12 and 14 to 16: all of `tell` that a later `ask` or `done` can notice."""
         learned = moves.update(
             state.p, state.c, better, moves.units(self.p_eps), moves.units(self.p_min)
         )
-        state = State(
+        return state._replace(
             i=state.i + 1,
-            k=state.k,
-            c=state.c,
-            p=jnp.where(first, state.p, learned),
-            acc_old=score,
+            p=jnp.where(state.i == 0, state.p, learned),
             noprog=jnp.where(better, 0, state.noprog + 1),
-            k_best=jnp.where(better, state.k, state.k_best),
         )
-        return state, Told(better, state.p, state.noprog, state.k_best)
 
     def done(self, state: State) -> jax.Array:
         return (state.i >= self.i_max) | (state.noprog >= self.noprog_max)

@@ -1,12 +1,13 @@
 """A tuner and the keys it draws from, walked one training at a time on the host."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxmeta import keys
-from jaxmeta.tuning.protocol import Tuner
+from jaxmeta.tuning.protocol import Info, State, Tuner
 
 
 class Wanted(NamedTuple):
@@ -18,37 +19,52 @@ class Wanted(NamedTuple):
     asked: dict[str, Any]  # what the tuner says of the choice, as JSON
 
 
+# Compiled once for all walks of equal tuners, whatever their seeds.
+@partial(jax.jit, static_argnames="tuner")
+def _ask(tuner: Tuner, root: jax.Array, i: jax.Array, state: State) -> tuple[State, Info]:
+    return tuner.ask(keys.derive(root, "adjust", i), state)
+
+
+@partial(jax.jit, static_argnames="tuner")
+def _tell(tuner: Tuner, state: State, score: jax.Array) -> tuple[State, Info]:
+    return tuner.tell(state, score)
+
+
+@partial(jax.jit, static_argnames="tuner")
+def _done(tuner: Tuner, state: State) -> jax.Array:
+    return tuner.done(state)
+
+
 class Walk:
     """The decisions of a study: a function of its tuner, its seed and the scores told so far."""
 
     def __init__(self, tuner: Tuner, seed: int) -> None:
         self.tuner = tuner
-        self._root = keys.root(seed)
-        self._ask = jax.jit(lambda i, state: tuner.ask(keys.derive(self._root, "adjust", i), state))
-        self._tell = jax.jit(tuner.tell)
-        self._done = jax.jit(tuner.done)
+        self.root = keys.root(seed)
         self.state = self._asked = tuner.init()
         self.i = 0
+        self.score: int | None = None  # told last
 
     @property
     def done(self) -> bool:
-        return bool(self._done(self.state))
+        return bool(_done(self.tuner, self.state))
 
     def ask(self) -> Wanted:
         """The training of index i; asking twice gives the same answer."""
-        self._asked, asked = self._ask(np.uint32(self.i), self.state)
+        self._asked, asked = _ask(self.tuner, self.root, np.uint32(self.i), self.state)
         k = int(asked.k)
         return Wanted(self.i, k, self.tuner.values(k), as_json(asked))
 
     def tell(self, score: int) -> dict[str, Any]:
         """Learn the score of the training asked for last; what the tuner made of it, as JSON."""
-        self.state, told = self._tell(self._asked, np.int32(score))
+        self.state, told = _tell(self.tuner, self._asked, np.int32(score))
         self.i += 1
+        self.score = score
         return as_json(told)
 
     def training_key(self, i: int) -> jax.Array:
         """The key of training i ("independent" keys: it depends on i alone)."""
-        return keys.derive(self._root, "train", i, 0)
+        return keys.derive(self.root, "train", i, 0)
 
 
 def as_json(info: NamedTuple) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from jaxmeta.score import DIVERGED, to_rank
 from jaxmeta.tuning import Grid, Lattice, TuneLearningRate, make
 from tests.report.lines import study_of, write
 
+STEPS = Lattice(lr0=5e-4, eps=1e-4)
+
 
 def shown(lines: list[Line], width: int = 80) -> list[str]:
     """The lines that a terminal of this width shows."""
@@ -30,7 +32,9 @@ def row(lines: list[Line], i: int) -> str:
 def walked(tmp_path):
     """Five trainings: 4000, 4000, 3999, diverged, 4821."""
     scores = iter([4000, 4000, 3999, DIVERGED, 4821])
-    return write(tmp_path / "a", study_of(TuneLearningRate(i_max=5)), lambda _: [9, next(scores)])
+    return write(
+        tmp_path / "a", study_of(TuneLearningRate(STEPS, i_max=5)), lambda _: [9, next(scores)]
+    )
 
 
 def test_a_row_says_what_was_drawn_and_what_came_of_it(walked):

@@ -120,10 +120,9 @@ def test_shifting_and_scaling_the_lattice_changes_no_decision():
 
 
 def test_a_better_score_never_lowers_the_chosen_probability():
-    key = jax.random.key(0)
     tuner = TuneLearningRate()
-    state, _ = tuner.tell(tuner.ask(key, tuner.init())[0], 10)
-    state, asked = tuner.ask(key, state)
+    state, _ = tuner.tell(tuner.ask(jax.random.key(0), tuner.init())[0], 10)
+    state, asked = tuner.ask(jax.random.key(1), state)
     worse, better = (tuner.tell(state, s)[1].p[asked.c - 1] for s in (9, 10))
     assert worse < asked.p[asked.c - 1] < better
 

@@ -1,0 +1,176 @@
+"""Look-ahead: the trainings that a walk may need next, most probable first, to fill idle lanes.
+
+All draws come from keys, so of a training to come one bit alone is unknown: whether its score is at
+least the one before (ALGORITHM: "The future is a narrow tree"). These bits are followed iteration
+by iteration. Branches that meet go on as one, and both outcomes are equally probable unless the
+scores that are known already exclude one. Results that the true path does not need are dropped, so
+the walk is bit for bit the sequential one, whatever is named here.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from jaxmeta import keys
+from jaxmeta.score import DIVERGED
+from jaxmeta.tuning.protocol import Foreseeable, State, Tuner
+from jaxmeta.tuning.walk import Walk, Wanted
+
+# So many branches are followed side by side, the most probable ones: all of them for 8 iterations.
+WIDTH = 256
+# Between these lies a score that is not known: nothing is worse than a diverged training, and the
+# infinity keeps branches alike that would differ in how far below it they are.
+LOWEST, HIGHEST = float(DIVERGED), np.inf
+
+
+class Foreseen(NamedTuple):
+    """A training that may be needed."""
+
+    i: int  # the iteration whose key it is trained with; 0 for all where keys are paired
+    k: int  # its position
+    probability: float  # of being needed; where keys are paired, in its likeliest iteration
+
+
+class _Branches(NamedTuple):
+    """Distinct futures at one iteration, its training asked for."""
+
+    state: np.ndarray  # int32[n, leaves], the tuner's
+    k: np.ndarray  # int32[n], the position asked for
+    low: np.ndarray  # float64[n], the least that the score before can be
+    high: np.ndarray  # float64[n], the most that it can be
+    mass: np.ndarray  # float64[n], probabilities
+
+
+def name(i: int, k: int, paired: bool) -> tuple[int, int]:
+    """What tells the training that iteration i wants at position k from all others."""
+    return (0 if paired else i), k
+
+
+def ahead(
+    walk: Walk,
+    lanes: int,
+    known: Mapping[tuple[int, int], int],
+    paired: bool = False,
+    depth: int | None = None,
+) -> list[Foreseen]:
+    """At most `lanes` trainings that `walk` may need and whose scores are not known.
+
+    Most probable first; at the head the walk's own next one, if its score is not known. With
+    independent keys the branches followed are exactly those that some scores of the unknown
+    trainings lead to; with paired keys also some that would give one position two scores.
+
+    Args:
+      lanes: how many trainings can run side by side.
+      known: scores by `name`: of the trainings run ahead, and with paired keys of all that ran.
+      depth: look no further ahead than so many iterations; None: until the lanes are filled, and
+        over `lanes` iterations at least, since a later training can be the more probable one.
+    """
+    if walk.done:
+        return []
+    if not isinstance(walk.tuner, Foreseeable):
+        depth = 0
+    found: dict[tuple[int, int], float] = {}
+    at = _now(walk)
+    for distance in count():
+        positions, where = np.unique(at.k, return_inverse=True)
+        names = [name(walk.i + distance, int(k), paired) for k in positions]
+        for training, mass in zip(names, np.bincount(where, at.mass), strict=True):
+            if training not in known:
+                found[training] = max(found.get(training, 0.0), float(mass))
+        if distance == depth or len(found) >= lanes <= distance + 1:
+            break
+        least = np.array([known.get(training, LOWEST) for training in names])[where]
+        most = np.array([known.get(training, HIGHEST) for training in names])[where]
+        at = _next(walk, walk.i + distance + 1, at, least, most)
+        if not len(at.k):
+            break
+    likeliest = sorted(found, key=lambda training: -found[training])[:lanes]
+    return [Foreseen(*training, found[training]) for training in likeliest]
+
+
+def _now(walk: Walk) -> _Branches:
+    """The one branch at the walk's own iteration."""
+    state, k = _ask(walk.tuner, walk.root, np.uint32(walk.i), walk.state)
+    # The first training has none before it, and cannot but do as well.
+    before = LOWEST if walk.score is None else float(walk.score)
+    return _Branches(*map(np.array, ([state], [k], [before], [before], [1.0])))
+
+
+def _next(walk: Walk, i: int, at: _Branches, least: np.ndarray, most: np.ndarray) -> _Branches:
+    """The branches at iteration i; the scores asked for at i - 1 are within [least, most]."""
+    n = len(at.k)
+    # First all with the better outcome, score >= score before, then all with the worse.
+    low = np.concatenate([np.maximum(at.low, least), least])
+    high = np.concatenate([most, np.minimum(at.high - 1, most)])
+    possible = low <= high
+    mass = np.tile(at.mass / possible.reshape(2, n).sum(0), 2)
+    # Filled up to one shape, for one compilation to serve.
+    states = np.resize(np.tile(at.state, (2, 1)), (2 * WIDTH, at.state.shape[1]))
+    better = np.resize(np.repeat([True, False], n), 2 * WIDTH)
+    stepped = _step(walk.tuner, walk.root, np.uint32(i), states, better)
+    state, k, done = (np.asarray(x)[: 2 * n] for x in stepped)
+    on = np.flatnonzero(possible & ~done)
+    futures = np.column_stack([state, k, low, high])[on]
+    _, one, where = np.unique(futures, axis=0, return_index=True, return_inverse=True)
+    mass = np.bincount(where.reshape(-1), mass[on])
+    top = np.argsort(-mass, kind="stable")[:WIDTH]
+    one = on[one[top]]
+    return _Branches(state[one], k[one], low[one], high[one], mass[top])
+
+
+@partial(jax.jit, static_argnames="tuner")
+def _ask(tuner: Tuner, root: jax.Array, i: jax.Array, state: State) -> tuple[jax.Array, jax.Array]:
+    state, asked = tuner.ask(keys.derive(root, "adjust", i), state)
+    return ravel_pytree(state)[0], asked.k
+
+
+@partial(jax.jit, static_argnames="tuner")
+def _step(tuner: Foreseeable, root: jax.Array, i: jax.Array, states: jax.Array, better: jax.Array):
+    """Each of `states` after its outcome and asked for iteration i; the position; whether done."""
+    unravel = ravel_pytree(tuner.init())[1]
+
+    def step(state, better):
+        state = tuner.suppose(unravel(state), better)
+        return *_ask(tuner, root, i, state), tuner.done(state)
+
+    return jax.vmap(step)(states, better)
+
+
+class Simulated(NamedTuple):
+    """A walk with look-ahead, without the trainings."""
+
+    path: list[tuple[Wanted, dict[str, Any]]]  # what was asked, what the tuner made of its score
+    rounds: int  # how often the lanes were filled
+    trainings: int  # how many ran, needed or not
+
+
+def simulate(
+    tuner: Tuner,
+    seed: int,
+    lanes: int,
+    score: Callable[[int, int], int],
+    paired: bool = False,
+    depth: int | None = None,
+) -> Simulated:
+    """A walk in which every training takes one unit of time and `lanes` of them run side by side.
+
+    `score(i, k)` is that of the training that `Foreseen` names so. The rounds of one lane over
+    those of several are the speed-up of a single chain, in trainings needed.
+    """
+    walk = Walk(tuner, seed)
+    known: dict[tuple[int, int], int] = {}
+    path, rounds = [], 0
+    while not walk.done:
+        wanted = walk.ask()
+        needed = name(wanted.i, wanted.k, paired)
+        if needed not in known:
+            foreseen = ahead(walk, lanes, known, paired, depth)
+            known |= {(i, k): score(i, k) for i, k, _ in foreseen}
+            rounds += 1
+        path.append((wanted, walk.tell(known[needed])))
+    return Simulated(path, rounds, len(known))
