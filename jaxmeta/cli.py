@@ -90,11 +90,21 @@ def parser() -> argparse.ArgumentParser:
         for name, (kind, words) in options.items():
             group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=words)
 
-    show = commands.add_parser("show", help="the trajectory of a study as a table")
+    show = commands.add_parser(
+        "show",
+        help="the trajectory of a study as a table",
+        description="Print the trajectory of a study, finished or not: what was drawn, the move, "
+        "the learning rate, the score, and at the end λ_best, the best score and the test.",
+    )
     show.add_argument("folder", type=Path, help="the study's folder")
     show.add_argument("--json", action="store_true", help="for programs")
 
-    report = commands.add_parser("report", help="a picture of a study, as PNG and SVG")
+    report = commands.add_parser(
+        "report",
+        help="a picture of a study, as PNG and SVG",
+        description="Draw learning rates, scores, probabilities and learning curves of a study "
+        "into report.png and report.svg in its folder.",
+    )
     report.add_argument("folder", type=Path, help="the study's folder")
 
     resume = commands.add_parser(

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from jaxmeta import tasks
+from jaxmeta import keys, tasks
 from jaxmeta.record import environment, lines
 from jaxmeta.record.checkpoint import Checkpoint
 from jaxmeta.record.journal import FORMAT, Journal, JournalError, Line
@@ -73,6 +73,7 @@ class Study:
                 "choose one"
             )
         self.training.steps(len(self.task.data.train.x))
+        keys.root(self.seed)  # says what is wrong with it
 
     def program(self) -> Program:
         """Train_N of this study."""

@@ -119,17 +119,20 @@ def sample(choice: str, trainings: int, content: bytes) -> set[int]:
 
 
 def _sum_up(verdict: Verdict) -> Verdict:
-    if len(verdict.checked) == verdict.of:
+    ran = len(verdict.checked)
+    if ran == verdict.of:
         verdict.sentence = f"all {verdict.of} trainings and decisions came out again, bit for bit"
         return verdict
     verdict.answer = CONSISTENT
-    verdict.sentence = (
-        f"the chain and all decisions hold; {len(verdict.checked)} of {verdict.of} "
-        "trainings were run "
-        "again, with the same bits"
+    rest = (
+        "the others were made in another environment and cannot be compared"
+        if verdict.environment
+        else "the others were not run"
     )
-    if verdict.environment:
-        verdict.sentence += "; trainings of another environment cannot be compared"
+    verdict.sentence = (
+        f"the chain and all decisions hold; {ran} of {verdict.of} trainings were run again and "
+        f"came out the same, bit for bit; {rest}"
+    )
     return verdict
 
 

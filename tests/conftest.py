@@ -5,6 +5,7 @@ changes the bits. Tests that need several devices start a process of their own.
 """
 
 import os
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -14,6 +15,10 @@ import jax
 import jaxmeta  # noqa: F401  pins XLA's thread pool, which must happen before JAX starts
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Many tests compile the same small programs; the bits are those of a fresh compilation (README).
+COMPILED = tempfile.TemporaryDirectory()
+jax.config.update("jax_compilation_cache_dir", COMPILED.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 jax.config.update("jax_debug_key_reuse", True)
 
 hypothesis.settings.register_profile("jaxmeta", derandomize=True, deadline=None)

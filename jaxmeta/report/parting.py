@@ -43,9 +43,9 @@ def figure(told: tuple[Story, Story], found: Diff) -> "Figure":
             ax.axvline(found.parting.i, color="#444444", linestyle="--", lw=1)
     below.set_xlabel("iteration")
     below.xaxis.set_major_locator(MaxNLocator(20, integer=True, min_n_ticks=1))
-    above.legend(loc="upper left", bbox_to_anchor=(0, 1.2), ncols=2)
+    above.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
     fig.suptitle(_headline(found), x=0.02, ha="left", fontsize=13, fontweight="bold")
-    fig.subplots_adjust(left=0.07, right=0.97, top=0.84, bottom=0.08, hspace=0.2)
+    fig.subplots_adjust(left=0.07, right=0.97, top=0.88, bottom=0.08, hspace=0.2)
     return fig
 
 
