@@ -5,8 +5,9 @@ operation: `vmap`, a loop, the number of threads (BITS, section 2). Here every s
 scalar that is traced is a divisor, and what remains was measured to be the same bits alone, in
 `scan`, `fori_loop` and `vmap`, and for every size of the thread pool (BITS, section 3, "R1"):
 
-- `x @ w` with rows of `x` and columns of `w` contiguous is one running sum per entry;
-- `x.T @ g` over more than a few hundred rows is split among the threads, so it is done in blocks;
+- a matrix product has one order if what it contracts is contiguous in its first operand; else, if
+  that is longer than a few hundred, it is split among the threads, so it is done in blocks;
+- under `vmap` it has the same order if both its operands are batched, so they are;
 - maxima are exact, so their order is free.
 
 Only the reverse mode of differentiation is defined.
@@ -61,22 +62,40 @@ def _cross_entropy_backward(residuals, g):
 cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
+def contract(subscripts: str, a: jax.Array, b: jax.Array) -> jax.Array:
+    """`jnp.einsum` of two operands, with the same bits under `vmap` over one, both or none."""
+    return jnp.einsum(subscripts, *_batched_alike(a, b))
+
+
+@jax.custom_batching.custom_vmap
+def _batched_alike(a, b):
+    return a, b
+
+
+@_batched_alike.def_vmap
+def _(size, batched, a, b):
+    a, b = (
+        x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
+        for x, is_batched in zip((a, b), batched, strict=True)
+    )
+    return (a, b), (True, True)
+
+
 @jax.custom_vjp
 def product(x: jax.Array, w: jax.Array) -> jax.Array:
     """x @ w: float32[B, in], float32[in, out] -> float32[B, out]."""
-    return x @ w
+    return contract("bi,io->bo", x, w)
 
 
 def _product_forward(x, w):
-    return x @ w, (x, w)
+    return product(x, w), (x, w)
 
 
 def _product_backward(residuals, g):
     x, w = residuals
     starts = range(0, len(x), BLOCK)
-    # An einsum, since an explicit `x.T` is folded into the product in some contexts only.
-    blocks = [jnp.einsum("bi,bo->io", x[i : i + BLOCK], g[i : i + BLOCK]) for i in starts]
-    return g @ w.T, reduce(jnp.add, blocks)
+    blocks = [contract("bi,bo->io", x[i : i + BLOCK], g[i : i + BLOCK]) for i in starts]
+    return contract("bo,io->bi", g, w), reduce(jnp.add, blocks)
 
 
 product.defvjp(_product_forward, _product_backward)

