@@ -60,6 +60,8 @@ def _training(first: Line, walk: Walk, number: int, line: Line) -> None:
             f"line {number} must have evaluations, losses and digests, and has not ({error!r}); "
             "the record was changed after it was made"
         ) from None
+    if not record.ended(first, trained):
+        raise Mismatch(number, "curve", line["curve"], "more epochs")
     told = walk.tell(trained.score)
     compare(number, line, record.training_line(first, wanted, trained, told))
 

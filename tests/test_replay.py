@@ -137,6 +137,13 @@ def test_a_line_without_its_measurements_is_named(record):
         replay(rechained([*record[:2], line, *record[3:]]))
 
 
+def test_a_training_cut_short_is_found(record):
+    """As by another number of epochs in the first line."""
+    first = edited(record[0], ("training", "epochs"), 99)
+    with pytest.raises(Mismatch, match="line 2 must have curve = .more epochs"):
+        replay(rechained([edited(first, ("training", "patience"), 99), *record[1:]]))
+
+
 def test_a_tuner_of_another_version_is_refused(record):
     first = edited(record[0], ("tuner", "version"), 99)
     with pytest.raises(ValueError, match="version 99"):

@@ -66,6 +66,13 @@ def recorded(first: Line, line: Line) -> Recorded:
     return Recorded(score, best_epoch, curve[:n], losses[:n], list(line["digests"])[:n])
 
 
+def ended(first: Line, trained: Recorded) -> bool:
+    """Whether this training had come to its end: by its epochs, its patience or a divergence."""
+    n, training = len(trained.curve), first["training"]
+    diverged = DIVERGED in trained.curve
+    return diverged or n == training["epochs"] or n - trained.best_epoch >= training["patience"]
+
+
 def _stop_early(curve: list[int], epochs: int, patience: int) -> tuple[int, int, int]:
     """Score, best epoch and epochs done of a training that would follow `curve`."""
     best, best_epoch, n = DIVERGED, 0, 0
