@@ -8,9 +8,11 @@ hardware and minutes, stand in the README's table.
 """
 
 import argparse
+import resource
 import shlex
 import shutil
 import sys
+import time
 from pathlib import Path
 
 from jaxmeta import cli
@@ -35,6 +37,7 @@ def main() -> int:
     command = [*shlex.split(PROFILES[options.profile]), "--seed", str(options.seed)]
     command += ["--out", str(out)]
     print(f"jaxmeta {shlex.join(command)}\n", flush=True)
+    started = time.monotonic()
     status = cli.main(command) or cli.main(["show", str(out)])
     if status:
         return status
@@ -44,6 +47,8 @@ def main() -> int:
     rate = float.fromhex(end["lambda_best"]["values"]["learning_rate"])
     right, of = end["test"]["score"], end["test"]["of"]
     print(f"λ_best = {rate:.6g}: {right} of {of} test images right, {right / of:.2%}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
+    print(f"{(time.monotonic() - started) / 60:.1f} minutes, peak memory {peak:.2f} GiB")
     return status
 
 

@@ -177,6 +177,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+def _console() -> Console:
+    """The terminal as it is; a file or a pipe has room for the widest table."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
 def _given(options: argparse.Namespace, names: dict[str, Any]) -> dict[str, Any]:
     """Those of the options that were named on the command line."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
@@ -195,7 +201,7 @@ def _study(options: argparse.Namespace) -> study.Study:
 def _tune(options: argparse.Namespace) -> int:
     wanted = _study(options)
     try:
-        with display.watcher(Console(), wanted) as watcher:
+        with display.watcher(_console(), wanted) as watcher:
             study.run(wanted, options.out, watcher)
     except KeyboardInterrupt:
         print(f"jaxmeta: stopped; go on with: jaxmeta resume {options.out}", file=sys.stderr)
@@ -210,7 +216,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(table.to_json(lines), indent=2))
     else:
-        Console().print(table.table(lines))
+        _console().print(table.table(lines))
     return 0
 
 
@@ -224,7 +230,7 @@ def _report(options: argparse.Namespace) -> int:
 
 def _resume(options: argparse.Namespace) -> int:
     try:
-        with display.resuming(Console(), options.folder) as watcher:
+        with display.resuming(_console(), options.folder) as watcher:
             study.resume(
                 options.folder, watcher=watcher, accept_environment=options.accept_environment
             )
