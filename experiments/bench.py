@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -51,7 +50,7 @@ def package(x: np.ndarray, y: np.ndarray, steps: int) -> Run:
 
     def run(_: int) -> None:
         nonlocal at
-        at = program.resume(at, key, values, until=int(at.epoch) + 1)[1]
+        _, at = program.resume(at, key, values, until=int(at.epoch) + 1)
         jax.block_until_ready(at)
 
     return run
@@ -79,7 +78,7 @@ def flax(x: np.ndarray, y: np.ndarray) -> Run:
     def step(params, moments, rows, key):
         def loss(params):
             inputs = images[rows].astype(jnp.float32) / 255
-            logits: Any = net.apply(params, inputs, train=True, rngs={"dropout": key})
+            logits = net.apply(params, inputs, train=True, rngs={"dropout": key})
             return optax.softmax_cross_entropy_with_integer_labels(logits, labels[rows]).mean()
 
         updates, moments = adam.update(jax.grad(loss)(params), moments, params)
@@ -119,9 +118,8 @@ def pytorch(x: np.ndarray, y: np.ndarray) -> dict[str, Run]:
     images = torch.from_numpy(x).permute(0, 3, 1, 2)  # a view: channels stay last in memory
     labels = torch.from_numpy(y).long()
 
-    def contender(compiled: bool, **options: Any) -> Run:
-        net: Any = Net()
-        net = net.to(memory_format=torch.channels_last)
+    def contender(compiled: bool, **options: bool) -> Run:
+        net = Net().to(memory_format=torch.channels_last)
         forward = torch.compile(net) if compiled else net
         adam = torch.optim.Adam(net.parameters(), RATE, **options)
         order = torch.randperm(EXAMPLES)

@@ -1,66 +1,123 @@
-"""Fixed-order sums and losses: exact where they can be, near float64 where not."""
+"""Fixed-order float32: each operation against the plain one, and its order against the rule."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from jaxmeta.arithmetic import cross_entropy, first_maximum, product, tree_sum
+from jaxmeta import arithmetic
+from jaxmeta.arithmetic import add_bias, contract, cross_entropy, first_maximum, product, tree_sum
 
-
-def test_a_sum_of_32769_known_values_is_right():
-    """Where jaxlib 0.10.2 says 1065369600 (jax issue 39103); XLA's own sum of this process, too."""
-    values = jnp.full(32769, 32768.0)
-    assert float(tree_sum(values)) == 32769 * 32768
-    assert float(jax.jit(jnp.sum)(values)) == 32769 * 32768
+few = settings(max_examples=15)  # each size is compiled anew
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 50, 333, 1000])
-def test_the_tree_adds_everything_once(n):
-    values = np.random.default_rng(n).integers(-1000, 1000, (n, 3)).astype(np.float32)
-    np.testing.assert_array_equal(tree_sum(jnp.asarray(values)), values.sum(0))
-    np.testing.assert_array_equal(tree_sum(jnp.asarray(values.T), axis=1), values.sum(0))
+def draw(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape, np.float32)
 
 
-def test_the_order_is_that_of_halving():
-    """(a + c) + (b + 0) for three: seen where the order shows."""
-    big, one = np.float32(2**24), np.float32(1)
-    assert float(tree_sum(jnp.array([big, -big, one]))) == float((big + one) + (-big))
+def by_halving(numbers: list[np.float32]) -> np.float32:
+    if len(numbers) == 1:
+        return numbers[0]
+    half = (len(numbers) + 1) // 2
+    second = numbers[half:] + [np.float32(0)] * (len(numbers) % 2)
+    return by_halving([a + b for a, b in zip(numbers[:half], second, strict=True)])
 
 
-def test_cross_entropy_is_optaxs_with_its_gradient():
-    draw = np.random.default_rng(0)
-    logits = jnp.asarray(draw.normal(size=(20, 10)) * 10, jnp.float32)
-    labels = jnp.asarray(draw.integers(0, 10, 20), jnp.int32)
-    theirs = optax.softmax_cross_entropy_with_integer_labels
-    np.testing.assert_allclose(cross_entropy(logits, labels), theirs(logits, labels), rtol=1e-5)
-    got, want = (
-        jax.grad(lambda x, f=f: f(x, labels).sum())(logits) for f in (cross_entropy, theirs)
+def test_xla_sums_32769_known_values() -> None:
+    """jaxlib 0.10.2 gives 1065369600 (jax issue 39103)."""
+    x = jnp.full(32769, 32768, jnp.float32)
+    assert float(x.sum()) == float(tree_sum(x)) == 32769 * 32768
+
+
+@few
+@given(st.integers(1, 70), st.integers(0, 1))
+def test_tree_sum_adds_by_halving(n: int, axis: int) -> None:
+    x = draw(n, 3, seed=n)
+    expected = [by_halving(list(column)) for column in x.T]
+    np.testing.assert_array_equal(tree_sum(x if axis == 0 else x.T, axis), expected)
+
+
+def test_tree_sum_can_be_differentiated() -> None:
+    x = draw(5, 7)
+    gradient = jax.grad(lambda x: (tree_sum(x, 1) * jnp.arange(5.0)).sum())(x)
+    np.testing.assert_array_equal(gradient, np.arange(5.0)[:, None] * np.ones((1, 7)))
+
+
+@pytest.mark.parametrize(("batch", "classes"), [(1, 1), (5, 2), (50, 10), (3, 11)])
+def test_cross_entropy_is_optaxs(batch: int, classes: int) -> None:
+    logits, labels = 5 * draw(batch, classes, seed=batch), np.arange(batch) % classes
+    weights = draw(batch, seed=1)
+
+    def weighted(loss):
+        return jax.value_and_grad(lambda logits: (loss(logits, labels) * weights).sum())(logits)
+
+    expected = weighted(optax.softmax_cross_entropy_with_integer_labels)
+    chex.assert_trees_all_close(weighted(cross_entropy), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_cross_entropy_of_huge_logits_is_finite() -> None:
+    logits = jnp.array([[3e38, 0.0, -3e38], [0.0, 1e4, -1e4]])
+    losses, pull = jax.vjp(lambda logits: cross_entropy(logits, jnp.array([0, 2])), logits)
+    np.testing.assert_array_equal(losses, [0, 2e4])
+    np.testing.assert_array_equal(pull(jnp.ones(2))[0], [[0, 0, 0], [0, 1, -1]])
+
+
+def test_a_nan_among_the_logits_is_seen_in_the_loss() -> None:
+    logits = jnp.zeros((2, 3)).at[0, 2].set(jnp.nan)
+    np.testing.assert_array_equal(
+        jnp.isnan(cross_entropy(logits, jnp.zeros(2, int))), [True, False]
     )
-    np.testing.assert_allclose(got, want, atol=1e-6)
 
 
-def test_huge_logits_are_no_infinity_and_nan_stays_nan():
-    labels = jnp.array([0, 1], jnp.int32)
-    assert jnp.isfinite(cross_entropy(jnp.array([[1e30, -1e30], [0.0, 1e30]]), labels)).all()
-    assert jnp.isnan(cross_entropy(jnp.array([[jnp.nan, 0.0], [0.0, 0.0]]), labels)[0])
+@pytest.mark.parametrize("batch", [1, 50, arithmetic.BLOCK, arithmetic.BLOCK + 1, 450])
+def test_product_is_the_matrix_product(batch: int) -> None:
+    x, w, g = draw(batch, 30), draw(30, 20, seed=1), draw(batch, 20, seed=2)
+    y, pull = jax.vjp(product, x, w)
+    np.testing.assert_allclose(y, x @ w, rtol=1e-5, atol=1e-4)
+    dx, dw = pull(g)
+    np.testing.assert_allclose(dx, g @ w.T, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(dw, x.T @ g, rtol=1e-5, atol=1e-4)
 
 
-def test_products_and_their_gradients_are_those_of_matmul():
-    draw = np.random.default_rng(0)
-    x, w = (jnp.asarray(draw.normal(size=s), jnp.float32) for s in ((450, 30), (30, 20)))
-    ours, theirs = (
-        jax.grad(lambda x, w, f=f: (f(x, w) ** 2).sum(), (0, 1))(x, w)
-        for f in (product, jnp.matmul)
-    )
-    np.testing.assert_allclose(product(x, w), x @ w, rtol=1e-5, atol=1e-5)
-    for got, want in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-3)
+@pytest.mark.parametrize("over", [(0, 0), (0, None), (None, 0)])
+def test_contract_is_the_same_bits_under_vmap(over: tuple[int | None, int | None]) -> None:
+    x, w = draw(3, 50, 64), draw(3, 64, 10, seed=1)
+    a, b = (array if axis == 0 else array[0] for array, axis in zip((x, w), over, strict=True))
+
+    def rows(a, b):
+        return contract("bi,io->bo", a, b)
+
+    together = jax.jit(jax.vmap(rows, over))(a, b)
+    for k in range(3):
+        alone = jax.jit(rows)(x[k if over[0] == 0 else 0], w[k if over[1] == 0 else 0])
+        np.testing.assert_array_equal(together[k], alone)
 
 
-def test_first_maximum_takes_nan_and_the_first_of_equals():
-    x = jnp.array([[1.0, 5.0, jnp.nan], [2.0, 5.0, 0.0]])
-    np.testing.assert_array_equal(first_maximum(x), [2.0, 5.0, np.nan])
-    gradient = jax.grad(lambda x: first_maximum(x).sum())(x[:, :2])
-    np.testing.assert_array_equal(gradient, [[0, 1], [1, 0]])
+def test_add_bias_adds_along_the_last_axis() -> None:
+    x, bias, g = draw(4, 5, 3), draw(3, seed=1), draw(4, 5, 3, seed=2)
+    y, pull = jax.vjp(add_bias, x, bias)
+    np.testing.assert_array_equal(y, x + bias)
+    dx, d_bias = pull(g)
+    np.testing.assert_array_equal(dx, g)
+    np.testing.assert_allclose(d_bias, g.sum((0, 1)), rtol=1e-5)
+
+
+@few
+@given(st.lists(st.sampled_from([-np.inf, -1, -0.5, 0, 2, 3]), min_size=1, max_size=9))
+def test_the_first_maximum_gets_the_gradient(column: list[float]) -> None:
+    x = jnp.array(column, jnp.float32)[:, None]
+    y, pull = jax.vjp(first_maximum, x)
+    assert float(y[0]) == max(column)
+    expected = np.zeros_like(x)
+    expected[int(np.argmax(column))] = 7
+    np.testing.assert_array_equal(pull(jnp.array([7.0]))[0], expected)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_nan_is_a_maximum(place: int) -> None:
+    x = jnp.array([3.0, 1.0, jnp.inf, 2.0]).at[place].set(jnp.nan)
+    assert jnp.isnan(first_maximum(x[:, None])[0])
