@@ -18,6 +18,7 @@ from functools import partial, reduce
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 # Rows that a product contracts at once where XLA would split more of them among its threads.
 BLOCK = 200
@@ -62,7 +63,7 @@ def _cross_entropy_backward(residuals, g):
 cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
-def contract(subscripts: str, a: jax.Array, b: jax.Array) -> jax.Array:
+def contract(subscripts: str, a: ArrayLike, b: ArrayLike) -> jax.Array:
     """`jnp.einsum` of two operands, with the same bits under `vmap` over one, both or none."""
     return jnp.einsum(subscripts, *_batched_alike(a, b))
 

@@ -191,6 +191,7 @@ def resume(
                 + "); restore it, or go on with --accept-environment, which the record will show"
             )
         if changes:
+            _checkpoint(journal).clear()  # no training in two environments
             journal.append({"line": "environment", "environment": here})
         return _go_on(study, program, journal, watcher or Nobody())
 
@@ -203,7 +204,7 @@ def environment_of(journal: list[Line]) -> dict[str, Any]:
 def _go_on(study: Study, program: Program, journal: Journal, watcher: Watcher) -> Line:
     """From an open journal to its end."""
     walk = replay(journal.lines)
-    checkpoint = Checkpoint(journal.folder, lambda progress: to_hex(digest(progress)))
+    checkpoint = _checkpoint(journal)
     while not walk.done:
         wanted = walk.ask()
         watcher.asked(wanted)
@@ -214,11 +215,16 @@ def _go_on(study: Study, program: Program, journal: Journal, watcher: Watcher) -
         watcher.told(journal.append(line))
         checkpoint.clear()
         journal.note_time(i=wanted.i, seconds=round(time.monotonic() - started, 3))
+    checkpoint.clear()
     k_best = int(study.tuner.recommend(walk.state))
     test = test_of(study, program, walk, journal.lines)
     end = journal.append(lines.end_line(journal.lines[0], journal.lines, k_best, test))
     watcher.ended(end)
     return end
+
+
+def _checkpoint(journal: Journal) -> Checkpoint:
+    return Checkpoint(journal.folder, lambda progress: to_hex(digest(progress)))
 
 
 def _train(

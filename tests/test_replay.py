@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jaxmeta import tasks, tuning
-from jaxmeta.record.journal import FIRST_PREV, NAME, JournalError, encode, link, read
+from jaxmeta.record.journal import FIRST_PREV, JournalError, encode, link, read
 from jaxmeta.replay import Mismatch, replay
 from jaxmeta.study import Study, run
 from jaxmeta.training.program import Training
@@ -152,4 +152,3 @@ def test_a_tuner_of_another_version_is_refused(record):
 
 def test_the_chain_of_the_fixture_is_the_real_one(record):
     assert rechained(record) == record
-    assert NAME == "journal.jsonl"

@@ -13,6 +13,8 @@ from typing import Any
 
 import jax
 
+from jaxmeta.record.journal import JournalError
+
 FOLDER = "checkpoint"
 # Saving takes a fraction of a second; shorter epochs than this are trained again instead.
 SECONDS = 1.0
@@ -40,9 +42,15 @@ class Checkpoint:
         import orbax.checkpoint as ocp
 
         older = list(self._folder.glob("*")) if self._folder.exists() else []
-        with ocp.StandardCheckpointer() as checkpointer:
-            path = self._folder / f"{i}-{epoch}-{self._digest(progress)}"
-            checkpointer.save(path, progress, force=True)
+        path = self._folder / f"{i}-{epoch}-{self._digest(progress)}"
+        try:
+            with ocp.StandardCheckpointer() as checkpointer:
+                checkpointer.save(path, progress, force=True)
+        except Exception as error:  # Orbax has many for a disk that is full or gone
+            raise JournalError(
+                f"{self._folder} must take a checkpoint, and did not ({error}); what was done "
+                f"before is kept: make room, then jaxmeta resume {self._folder.parent}"
+            ) from error
         for path in older:
             shutil.rmtree(path, ignore_errors=True)
         self._saved = time.monotonic()

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -210,8 +211,8 @@ class Journal:
         self._end += len(raw)
 
     def note_time(self, **entry: Any) -> None:
-        """Append `entry` to times.jsonl: for people, not part of the record."""
-        with open(self.folder / TIMES, "ab") as file:
+        """Append `entry` to times.jsonl: for people, not part of the record, so it may be lost."""
+        with suppress(OSError), open(self.folder / TIMES, "ab") as file:
             file.write(encode(entry))
 
     def close(self) -> None:

@@ -1,5 +1,7 @@
 """Adam: Kingma and Ba's algorithm 1 in double precision, and optax's as far as float32 goes."""
 
+from typing import Any, cast
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -57,8 +59,10 @@ def test_it_is_optaxs_adam_with_the_same_state(given: dict[str, float]) -> None:
 
 def test_the_learning_rate_may_be_traced_or_a_schedule() -> None:
     expected = train(adam(0.01))[0]
-    traced = jax.jit(lambda rate: train(adam(rate))[0])(0.01)
-    chex.assert_trees_all_close(traced, expected, rtol=1e-6)
+    traced = jax.jit(lambda rate: train(adam(rate))[0])
+    chex.assert_trees_all_close(traced(0.01), expected, rtol=1e-6)
+    traced(0.02)
+    assert traced._cache_size() == 1
     scheduled, _ = train(adam(optax.constant_schedule(0.01)))
     chex.assert_trees_all_close(scheduled, expected, rtol=1e-6)
 
@@ -74,7 +78,7 @@ def test_the_corrections_go_on_until_they_are_one(b: float) -> None:
 
 def test_a_step_far_beyond_the_table_is_not_corrected() -> None:
     optimizer = adam(1.0)
-    adam_state, scale_state = optimizer.init(PARAMS)
+    adam_state, scale_state = cast(tuple[Any, Any], optimizer.init(PARAMS))
     assert isinstance(adam_state, optax.ScaleByAdamState)
     m, v = jax.tree.map(jnp.ones_like, PARAMS), jax.tree.map(lambda p: p * 0 + 4, PARAMS)
     late = adam_state._replace(count=jnp.int32(10**9), mu=m, nu=v)
