@@ -3,8 +3,10 @@
 `make repro` runs this, and prints how many kills and resumptions there were.
 """
 
+import re
 import shutil
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -83,16 +85,31 @@ def test_at_random_instants(uninterrupted, tmp_path):
     print(f"\nrandom instants: {kills} kills, {kills} resumptions, {studies} identical journals")
 
 
+def saved_epochs(folder: Path) -> list[int]:
+    """The epochs after which the running training was saved whole."""
+    names = [path.name for path in (folder / "checkpoint").glob("*")]
+    return [int(m[1]) for name in names if (m := re.fullmatch(r"\d+-(\d+)-[0-9a-f]{32}", name))]
+
+
 def test_inside_a_training_of_mnist(tmp_path):
     """Trainings of several seconds: resumed from the last saved epoch, not from the start."""
-    journal, seconds = reference(tmp_path / "reference", MNIST)
-    kills = saved = 0
-    for seed in range(3):
-        folder = tmp_path / str(seed)
-        for _ in killed_at_random(folder, MNIST, seed, longest=seconds):
-            kills += 1
-            saved += any((folder / "checkpoint").glob("*-*-*"))
-        assert (folder / NAME).read_bytes() == journal, f"seed {seed}"
+    journal, _ = reference(tmp_path / "reference", MNIST)
+    kills = from_saved = 0
+    for n in range(4):
+        folder = tmp_path / str(n)
+        process = jaxmeta(*MNIST, "--out", folder)
+        while process.poll() is None and not saved_epochs(folder):
+            time.sleep(0.02)
+        time.sleep(0.8 * n)  # at other epochs, and in the middle of a save
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        saved, kills = saved_epochs(folder), kills + 1
+        output = finish(jaxmeta("resume", folder))
+        first = re.search(r"epoch (\d+) of", output)
+        if saved:
+            assert first is not None and int(first[1]) == max(saved) + 1
+            from_saved += 1
+        assert (folder / NAME).read_bytes() == journal, f"kill {n}"
         assert not (folder / "checkpoint").exists()
-    assert saved >= 1
-    print(f"\nMNIST: {kills} kills, {saved} with a saved epoch, 3 identical journals")
+    assert from_saved >= 1
+    print(f"\nMNIST: {kills} kills, {from_saved} resumed from a saved epoch, {kills} identical")
