@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import jax
+
 from jaxmeta import keys, tasks
 from jaxmeta.record import environment, lines
 from jaxmeta.record.checkpoint import Checkpoint
@@ -224,7 +226,8 @@ def _go_on(study: Study, program: Program, journal: Journal, watcher: Watcher) -
 
 
 def _checkpoint(journal: Journal) -> Checkpoint:
-    return Checkpoint(journal.folder, lambda progress: to_hex(digest(progress)))
+    compiled = jax.jit(digest)  # operation by operation it would take seconds
+    return Checkpoint(journal.folder, lambda progress: to_hex(compiled(progress)))
 
 
 def _train(
