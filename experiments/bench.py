@@ -102,9 +102,10 @@ def flax(x: np.ndarray, y: np.ndarray) -> Run:
 
 def pytorch(x: np.ndarray, y: np.ndarray) -> dict[str, Run]:
     """PyTorch in channels-last layout: eager with two forms of its Adam, and compiled if it can."""
-    import torch
-    from torch import nn
-    from torch.nn import functional as f
+    # PyTorch is installed by `make bench` alone.
+    import torch  # pyright: ignore[reportMissingImports]
+    from torch import nn  # pyright: ignore[reportMissingImports]
+    from torch.nn import functional as f  # pyright: ignore[reportMissingImports]
 
     class Net(nn.Module):
         def __init__(self):
