@@ -70,7 +70,7 @@ lock: ## write requirements/*.txt anew, with the newest releases that pyproject.
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip --disable-pip-version-check -qq install $(UV)
 	$(COMPILE) requirements/build.in -o requirements/build.txt
-	$(COMPILE) pyproject.toml --extra report --extra test --extra dev -o requirements/lock.txt
+	$(COMPILE) pyproject.toml --extra report --extra judge --extra test --extra dev -o requirements/lock.txt
 
 clean: ## remove everything that these targets made
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
