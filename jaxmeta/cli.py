@@ -12,7 +12,9 @@ from typing import Any
 from rich.console import Console
 
 from jaxmeta import display, study, tasks, tuning
+from jaxmeta.engine.supply import AUTO
 from jaxmeta.record.journal import JournalError, read
+from jaxmeta.training.lanes import Lanes, lanes_here
 from jaxmeta.training.program import Training
 
 EXAMPLES = """examples:
@@ -20,6 +22,7 @@ EXAMPLES = """examples:
   jaxmeta tune mnist --seed 0 --out runs/a               the poster's network and tuner
   jaxmeta tune mnist --train-size 5000 --epochs 3 --out runs/b
   jaxmeta tune mnist --tuner grid --i-max 5 --out runs/c
+  jaxmeta tune mnist --workers 2 --out runs/d            the same as runs/a, in less time
   jaxmeta show runs/a                                    the trajectory as a table
   jaxmeta report runs/a                                  a picture, as PNG and SVG
   jaxmeta resume runs/a                                  go on after Ctrl-C, a kill, a power cut
@@ -46,6 +49,19 @@ TRAINING = {
     "patience": (int, "early stopping: epochs to wait for a better evaluation"),
     "batch_size": (int, "examples in a mini-batch"),
     "steps_per_epoch": (int, "mini-batches between evaluations; default: one pass over the data"),
+}
+STUDY = {
+    "chains": (int, "so many walks of the tuner, each with keys of its own (default: 1)"),
+    "replicates": (int, "trainings for each decision, their scores added (default: 1)"),
+    "keys": (
+        str,
+        "independent (default): another key in every iteration; paired: one for all, so "
+        "that a learning rate is trained once",
+    ),
+}
+LANES = {
+    "lanes": (int, "trainings in one compiled program; default: by the kind of device"),
+    "formulation": (str, "map: one lane after another; vmap: all at once; default: by the device"),
 }
 TASK = {
     "dataset": (str, "mnist (in the package), or a name of TensorFlow Datasets: cifar10, ..."),
@@ -85,10 +101,13 @@ def parser() -> argparse.ArgumentParser:
     tuner.add_argument(
         "--tuner", default=tuning.TuneLearningRate.name, help=f"{', '.join(tuning.TUNERS)}"
     )
-    for title, options in (("", TUNER), ("each training", TRAINING), ("the data", TASK)):
+    groups = {"": TUNER | STUDY, "each training": TRAINING | LANES, "the data": TASK}
+    for title, options in groups.items():
         group = tune.add_argument_group(title) if title else tuner
         for name, (kind, words) in options.items():
             group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=words)
+
+    _add_speed(tune)
 
     show = commands.add_parser(
         "show",
@@ -120,6 +139,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on although versions, flags or device have changed; the journal will say so",
     )
+    _add_speed(resume)
 
     replay = commands.add_parser(
         "replay",
@@ -148,6 +168,7 @@ def parser() -> argparse.ArgumentParser:
         help="which to run again: all (default), a sample of N that the record's own bytes choose, "
         "or these (7, for one)",
     )
+    verify.add_argument("--workers", **WORKERS)
     verify.add_argument("--json", action="store_true", help="for programs")
 
     diff = commands.add_parser(
@@ -162,6 +183,36 @@ def parser() -> argparse.ArgumentParser:
     diff.add_argument("--out", type=Path, help="a folder for diff.png and diff.svg")
     diff.add_argument("--json", action="store_true", help="for programs")
     return top
+
+
+WORKERS: dict[str, Any] = {
+    "type": int,
+    "default": 0,
+    "metavar": "N",
+    "help": "train in N processes (default: in this one); changes no bit",
+}
+
+
+def _add_speed(command: argparse.ArgumentParser) -> None:
+    """Options that change how long a study takes, and nothing else."""
+    group = command.add_argument_group("speed; the journal is the same whatever is said here")
+    group.add_argument("--workers", **WORKERS)
+    group.add_argument(
+        "--lookahead",
+        type=_lookahead,
+        default=AUTO,
+        metavar="auto|0|N",
+        help="run trainings that may be needed, at most N iterations ahead, in lanes that would "
+        "idle; 0: none (default: auto, as far as it takes to fill the lanes)",
+    )
+
+
+def _lookahead(text: str) -> int | None:
+    if text == "auto":
+        return AUTO
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be auto or a number from 0, got {text!r}")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -195,14 +246,21 @@ def _study(options: argparse.Namespace) -> study.Study:
         training=Training(**_given(options, TRAINING)),
         seed=options.seed,
         scored_on=options.score,
+        lanes=_lanes(options),
+        **_given(options, STUDY),
     )
+
+
+def _lanes(options: argparse.Namespace) -> Lanes | None:
+    given = _given(options, LANES)
+    return lanes_here(given.get("lanes"), given.get("formulation")) if given else None
 
 
 def _tune(options: argparse.Namespace) -> int:
     wanted = _study(options)
     try:
         with display.watcher(_console(), wanted) as watcher:
-            study.run(wanted, options.out, watcher)
+            study.run(wanted, options.out, watcher, options.workers, options.lookahead)
     except KeyboardInterrupt:
         print(f"jaxmeta: stopped; go on with: jaxmeta resume {options.out}", file=sys.stderr)
         return 130
@@ -232,7 +290,11 @@ def _resume(options: argparse.Namespace) -> int:
     try:
         with display.resuming(_console(), options.folder) as watcher:
             study.resume(
-                options.folder, watcher=watcher, accept_environment=options.accept_environment
+                options.folder,
+                watcher=watcher,
+                accept_environment=options.accept_environment,
+                workers=options.workers,
+                lookahead=options.lookahead,
             )
     except KeyboardInterrupt:
         print(f"jaxmeta: stopped; go on with: jaxmeta resume {options.folder}", file=sys.stderr)
@@ -245,7 +307,7 @@ def _replay(options: argparse.Namespace) -> int:
 
     lines = read(options.folder)
     try:
-        walk = replay(lines)
+        chains = replay(lines)
     except Mismatch as error:
         found = {"line": error.number, "field": error.field}
         found |= {"recorded": error.recorded, "expected": error.expected}
@@ -253,17 +315,19 @@ def _replay(options: argparse.Namespace) -> int:
         return 1
     complete = lines[-1]["line"] == "end"
     if options.json:
-        print(json.dumps({"holds": True, "decisions": walk.i, "complete": complete}, indent=2))
+        print(
+            json.dumps({"holds": True, "decisions": chains.decided, "complete": complete}, indent=2)
+        )
     else:
         rest = "" if complete else "; the study was interrupted and can be resumed"
-        print(f"all {walk.i} decisions follow from the seed and the recorded scores{rest}")
+        print(f"all {chains.decided} decisions follow from the seed and the recorded scores{rest}")
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
     from jaxmeta import verify
 
-    verdict = verify.verify(options.folder, options.trainings)
+    verdict = verify.verify(options.folder, options.trainings, workers=options.workers)
     if options.json:
         print(json.dumps(asdict(verdict), indent=2))
     else:

@@ -33,3 +33,13 @@ def derive(key: jax.Array, name: str, *indices: jax.Array | int) -> jax.Array:
     for index in indices:
         key = jax.random.fold_in(key, index)
     return key
+
+
+def chain(key: jax.Array, c: int) -> jax.Array:
+    """The root key of a study's chain `c`; that of chain 0 is the study's own."""
+    return derive(key, "chain", c) if c else key
+
+
+def training(key: jax.Array, i: int, r: int) -> jax.Array:
+    """The key of replicate `r` of the training of iteration `i`, from its chain's root key."""
+    return derive(key, "train", i, r)

@@ -11,7 +11,8 @@ from typing import Any
 
 from jaxmeta.record import lines as record
 from jaxmeta.record.journal import JournalError, Line
-from jaxmeta.tuning import Walk, from_record
+from jaxmeta.tuning import Chains, from_record, of_record
+from jaxmeta.tuning.chains import Turn
 
 
 class Mismatch(JournalError):
@@ -26,8 +27,8 @@ class Mismatch(JournalError):
         )
 
 
-def replay(lines: list[Line]) -> Walk:
-    """The walk of the study behind `lines`, after its last recorded training.
+def replay(lines: list[Line]) -> Chains:
+    """The chains of the study behind `lines`, after its last recorded decision.
 
     Raises:
       Mismatch: the first line and field that come out otherwise.
@@ -35,42 +36,44 @@ def replay(lines: list[Line]) -> Walk:
     if not lines:
         raise JournalError("the journal must have a first line, and is empty; run `jaxmeta tune`")
     first = lines[0]
-    walk = Walk(from_record(first["tuner"]), first["seed"])
+    chains = of_record(first, from_record(first["tuner"]), first["score"] == record.EXACT)
     for number, line in enumerate(lines[1:], 2):
-        kind = line.get("line")
+        kind, turn = line.get("line"), chains.turn()
         if lines[number - 2]["line"] == "end":
             raise Mismatch(number, "line", kind, None)
-        if kind == "training":
-            _training(first, walk, number, line)
-        elif kind == "end":
-            _end(first, walk, lines[: number - 1], number, line)
-        elif kind != "environment":
-            raise Mismatch(number, "line", kind, "end" if walk.done else "training")
-    return walk
+        if kind not in ("decision", "end", "environment"):
+            raise Mismatch(number, "line", kind, "end" if turn is None else "decision")
+        if kind == "decision":
+            if turn is None:
+                raise Mismatch(number, "line", kind, "end")
+            _decision(first, chains, turn, number, line)
+        if kind == "end":
+            if turn is not None:
+                raise Mismatch(number, "line", kind, "decision")
+            compare(number, line, _end(first, chains, lines[: number - 1], line))
+    return chains
 
 
-def _training(first: Line, walk: Walk, number: int, line: Line) -> None:
-    if walk.done:
-        raise Mismatch(number, "line", "training", "end")
-    wanted = walk.ask()
+def _decision(first: Line, chains: Chains, turn: Turn, number: int, line: Line) -> None:
+    new = chains.missing(turn)
     try:
-        trained = record.recorded(first, line)
+        trained = [record.recorded(first, entry) for entry in line["trainings"]]
     except (KeyError, TypeError, ValueError) as error:
         raise JournalError(
             f"line {number} must have evaluations, losses and digests, and has not ({error!r}); "
             "the record was changed after it was made"
         ) from None
-    if not record.ended(first, trained):
-        raise Mismatch(number, "curve", line["curve"], "more epochs")
-    told = walk.tell(trained.score)
-    compare(number, line, record.training_line(first, wanted, trained, told))
+    if len(trained) != len(new):
+        raise Mismatch(number, "trainings", len(trained), len(new))
+    for name, entry, one in zip(new, line["trainings"], trained, strict=True):
+        if not record.ended(first, one):
+            raise Mismatch(number, "curve", entry["curve"], "more epochs")
+        chains.learn(name, one.score)
+    compare(number, line, record.decision_line(first, turn, trained, *chains.tell(turn)))
 
 
-def _end(first: Line, walk: Walk, lines: list[Line], number: int, line: Line) -> None:
-    if not walk.done:
-        raise Mismatch(number, "line", "end", "training")
-    k_best = int(walk.tuner.recommend(walk.state))
-    compare(number, line, record.end_line(first, lines, k_best, line.get("test", {})))
+def _end(first: Line, chains: Chains, lines: list[Line], line: Line) -> Line:
+    return record.end_line(first, lines, chains.recommended, line.get("test", {}))
 
 
 def compare(number: int, line: Line, expected: Line) -> None:

@@ -1,8 +1,11 @@
 """Scores are int32: a count of correct predictions as it is, an exact float32 in its total order.
 
-A tuner compares scores and adds nothing to them, so the order is all that it needs; as integers
-every comparison is exact on every machine.
+A tuner compares scores, so the order is all that it needs; as integers every comparison is exact on
+every machine. Those of replicates are added before a tuner sees them.
 """
+
+import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -28,3 +31,18 @@ def to_float(rank: int) -> float:
     """The float32 whose rank is `rank`."""
     bits = np.int32(rank)
     return float((bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))).view(np.float32))
+
+
+def total(scores: Sequence[int], exact: bool) -> int:
+    """The score of a decision from those of its replicates: their sum; diverged if one of them is.
+
+    Args:
+      scores: at least one.
+      exact: whether they are ranks of float32; the sum is then rounded once, to float32.
+    """
+    if DIVERGED in scores:
+        return DIVERGED
+    if not exact or len(scores) == 1:
+        return sum(scores)
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, and has its place in the order
+        return to_rank(math.fsum(map(to_float, scores)))

@@ -5,22 +5,31 @@ the study's identity, then comes a line for each training and decision, then the
 it is a function of that identity.
 """
 
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import jax
-
-from jaxmeta import keys, tasks
-from jaxmeta.record import environment, lines
-from jaxmeta.record.checkpoint import Checkpoint
+from jaxmeta import engine, keys, score, tasks
+from jaxmeta.engine import Engine, Event, Job, Recipe
+from jaxmeta.engine.supply import AUTO, Scoreboard, Supply, job
+from jaxmeta.record import checkpoint, environment, lines
+from jaxmeta.record.cache import Cache
 from jaxmeta.record.journal import FORMAT, Journal, JournalError, Line
 from jaxmeta.replay import compare, replay
 from jaxmeta.tasks import Task
-from jaxmeta.training.digest import digest, to_hex
-from jaxmeta.training.program import Program, Progress, Result, Training
-from jaxmeta.tuning import TuneLearningRate, Tuner, Walk, Wanted, from_record, to_record
+from jaxmeta.training.lanes import Lanes, lanes_here
+from jaxmeta.training.program import Training
+from jaxmeta.training.progress import Result
+from jaxmeta.tuning import (
+    KEYS,
+    Chains,
+    Name,
+    TuneLearningRate,
+    Tuner,
+    Turn,
+    from_record,
+    to_record,
+)
 
 SCORED_ON = ("validation", "test")
 
@@ -28,9 +37,9 @@ SCORED_ON = ("validation", "test")
 class Watcher(Protocol):
     """Who looks on while a study runs; nothing that it does reaches the study."""
 
-    def asked(self, wanted: Wanted) -> None: ...
+    def asked(self, turn: Turn, board: Scoreboard) -> None: ...
 
-    def epoch(self, wanted: Wanted, progress: Progress) -> None: ...
+    def epoch(self, name: Name, result: Result) -> None: ...
 
     def told(self, line: Line) -> None: ...
 
@@ -40,9 +49,9 @@ class Watcher(Protocol):
 class Nobody:
     """The watcher of a silent study."""
 
-    def asked(self, wanted: Wanted) -> None: ...
+    def asked(self, turn: Turn, board: Scoreboard) -> None: ...
 
-    def epoch(self, wanted: Wanted, progress: Progress) -> None: ...
+    def epoch(self, name: Name, result: Result) -> None: ...
 
     def told(self, line: Line) -> None: ...
 
@@ -60,6 +69,11 @@ class Study:
       seed: an integer in [0, 2**32); all that is random in the study comes from it.
       scored_on: the split that the tuner's scores are taken on: "validation", or "test", the
         poster's own choice (the test set is then no longer unseen, and the record says so).
+      chains: so many walks of the tuner, each with keys of its own.
+      replicates: so many trainings for each decision, their scores added.
+      keys: of the trainings: "independent" (the poster's; another key in every iteration) or
+        "paired" (one key for all iterations, so that a learning rate is trained once in a chain).
+      lanes: trainings in one compiled program; None: by the kind of device, `lanes_here`.
     """
 
     task: Task
@@ -67,20 +81,34 @@ class Study:
     training: Training = field(default_factory=Training)
     seed: int = 0
     scored_on: str = "validation"
+    chains: int = 1
+    replicates: int = 1
+    keys: str = "independent"
+    lanes: Lanes | None = None
 
     def __post_init__(self) -> None:
-        if self.scored_on not in SCORED_ON:
+        for name, allowed in (("scored_on", SCORED_ON), ("keys", KEYS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}; "
+                    "choose one"
+                )
+        for name in ("chains", "replicates"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}; raise it")
+        examples = len(getattr(self.task.data, self.scored_on).x)
+        if self.replicates * examples >= 2**31:
             raise ValueError(
-                f"scored_on must be one of {', '.join(SCORED_ON)}, got {self.scored_on!r}; "
-                "choose one"
+                f"replicates times examples must stay below 2**31, got {self.replicates} times "
+                f"{examples}; take fewer replicates"
             )
         self.training.steps(len(self.task.data.train.x))
         keys.root(self.seed)  # says what is wrong with it
 
-    def program(self) -> Program:
-        """Train_N of this study."""
-        data = self.task.data
-        return Program(self.task, data.train, getattr(data, self.scored_on), self.training)
+    def recipe(self, folder: Path | str = "") -> Recipe:
+        """What an engine needs to run this study's trainings, saving those in progress there."""
+        lanes = self.lanes or lanes_here()
+        return Recipe(self.task, self.training, self.scored_on, lanes, str(folder))
 
     def configuration(self) -> dict[str, Any]:
         """What was asked for, as JSON."""
@@ -91,6 +119,10 @@ class Study:
             "training": asdict(self.training),
             "seed": self.seed,
             "scored_on": self.scored_on,
+            "chains": self.chains,
+            "replicates": self.replicates,
+            "keys": self.keys,
+            "lanes": asdict(self.lanes or lanes_here()),
             "score": self.task.score,
             "data": {
                 "name": data.name,
@@ -100,20 +132,6 @@ class Study:
                 "test": len(data.test.x),
             },
         }
-
-    def identity(self, program: Program) -> Line:
-        """The journal's first line."""
-        return {
-            "line": "study",
-            "format": FORMAT,
-            **self.configuration(),
-            "environment": surroundings(program),
-        }
-
-
-def surroundings(program: Program) -> dict[str, Any]:
-    """The environment's fingerprint, with that of the program in it."""
-    return {**environment.fingerprint(), **program.fingerprint()}
 
 
 def from_line(first: Line, task: Task | None = None) -> Study:
@@ -136,24 +154,46 @@ def from_line(first: Line, task: Task | None = None) -> Study:
         task,
         from_record(first["tuner"]),
         Training(**first["training"]),
-        first["seed"],
-        first["scored_on"],
+        lanes=Lanes(**first["lanes"]),
+        **{name: first[name] for name in ("seed", "scored_on", "chains", "replicates", "keys")},
     )
     rest = {name: first.get(name) for name in ("line", "format", "environment")}
     compare(1, first, {**rest, **study.configuration()})
     return study
 
 
-def run(study: Study, folder: Path | str, watcher: Watcher | None = None) -> Line:
+def run(
+    study: Study,
+    folder: Path | str,
+    watcher: Watcher | None = None,
+    workers: int = 0,
+    lookahead: int | None = AUTO,
+) -> Line:
     """Run `study` into the new folder `folder`; the journal's last line.
+
+    Args:
+      watcher: who looks on.
+      workers: train in so many processes; 0: in this one, on all its devices.
+      lookahead: run trainings that may be needed at most so many iterations ahead, in lanes that
+        would idle; 0: none, AUTO: as far as it takes to fill them. Changes nothing but the time.
 
     Raises:
       JournalError: the folder is not new or empty, or the disk did not take a line.
     """
-    with Journal.create(Path(folder)) as journal:
-        program = study.program()
-        journal.append(study.identity(program))
-        return _go_on(study, program, journal, watcher or Nobody())
+    _check(workers, lookahead)
+    with (
+        Journal.create(Path(folder)) as journal,
+        engine.start(study.recipe(folder), workers) as runner,
+    ):
+        journal.append(
+            {
+                "line": "study",
+                "format": FORMAT,
+                **study.configuration(),
+                "environment": runner.surroundings(),
+            }
+        )
+        return _go_on(study, runner, journal, watcher or Nobody(), lookahead)
 
 
 def resume(
@@ -161,6 +201,8 @@ def resume(
     task: Task | None = None,
     watcher: Watcher | None = None,
     accept_environment: bool = False,
+    workers: int = 0,
+    lookahead: int | None = AUTO,
 ) -> Line:
     """Go on with the study in `folder`, to the journal that it would have had uninterrupted.
 
@@ -169,10 +211,12 @@ def resume(
       task: the task, where it was made in Python; None: by the name in the record.
       accept_environment: go on although versions, flags or device are not those of the record; a
         line of the journal says so.
+      watcher, workers, lookahead: as for `run`, and free to be others than before.
 
     Raises:
       JournalError: the journal does not fit, is in use, or was written in another environment.
     """
+    _check(workers, lookahead)
     with Journal.open(Path(folder)) as journal:
         if not journal.lines:
             raise JournalError(
@@ -183,19 +227,20 @@ def resume(
         replay(journal.lines)
         if journal.lines[-1]["line"] == "end":
             return journal.lines[-1]
-        program = study.program()
-        here = surroundings(program)
-        changes = environment.differences(environment_of(journal.lines), here)
-        if changes and not accept_environment:
-            raise JournalError(
-                "the environment must be that of the record, and differs ("
-                + "; ".join(changes)
-                + "); restore it, or go on with --accept-environment, which the record will show"
-            )
-        if changes:
-            _checkpoint(journal).clear()  # no training in two environments
-            journal.append({"line": "environment", "environment": here})
-        return _go_on(study, program, journal, watcher or Nobody())
+        with engine.start(study.recipe(folder), workers) as runner:
+            here = runner.surroundings()
+            changes = environment.differences(environment_of(journal.lines), here)
+            if changes and not accept_environment:
+                raise JournalError(
+                    "the environment must be that of the record, and differs ("
+                    + "; ".join(changes)
+                    + "); restore it, or go on with --accept-environment, which the record will "
+                    "show"
+                )
+            if changes:
+                checkpoint.forget(Path(folder))  # no training in two environments
+                journal.append({"line": "environment", "environment": here})
+            return _go_on(study, runner, journal, watcher or Nobody(), lookahead)
 
 
 def environment_of(journal: list[Line]) -> dict[str, Any]:
@@ -203,69 +248,84 @@ def environment_of(journal: list[Line]) -> dict[str, Any]:
     return [line["environment"] for line in journal if "environment" in line][-1]
 
 
-def _go_on(study: Study, program: Program, journal: Journal, watcher: Watcher) -> Line:
+def _check(workers: int, lookahead: int | None) -> None:
+    if workers < 0:
+        raise ValueError(f"workers must be 0 or more, got {workers}; 0 trains in this process")
+    if lookahead is not None and lookahead < 0:
+        raise ValueError(f"lookahead must be auto, 0 or more, got {lookahead}; 0 looks at nothing")
+
+
+def _go_on(
+    study: Study, runner: Engine, journal: Journal, watcher: Watcher, lookahead: int | None
+) -> Line:
     """From an open journal to its end."""
-    walk = replay(journal.lines)
-    checkpoint = _checkpoint(journal)
-    while not walk.done:
-        wanted = walk.ask()
-        watcher.asked(wanted)
-        started = time.monotonic()
-        trained = _train(program, walk, wanted, checkpoint, watcher)
-        told = walk.tell(trained.score)
-        line = lines.training_line(journal.lines[0], wanted, trained, told)
+    first, chains = journal.lines[0], replay(journal.lines)
+    cache = Cache(journal.folder, journal.lines, Result)
+    supply = Supply(runner, chains, cache, journal.folder, lookahead, watcher.epoch)
+    while (turn := chains.turn()) is not None:
+        watcher.asked(turn, supply.board)
+        trained = supply.fetch(turn)
+        line = lines.decision_line(first, turn, trained, *chains.tell(turn))
         watcher.told(journal.append(line))
-        checkpoint.clear()
-        journal.note_time(i=wanted.i, seconds=round(time.monotonic() - started, 3))
-    checkpoint.clear()
-    k_best = int(study.tuner.recommend(walk.state))
-    test = test_of(study, program, walk, journal.lines)
-    end = journal.append(lines.end_line(journal.lines[0], journal.lines, k_best, test))
+        seconds = supply.used(turn)
+        journal.note_time(
+            chain=turn.chain,
+            i=turn.wanted.i,
+            seconds=round(seconds, 3),
+            **supply.board.totals(),
+        )
+    jobs = test_jobs(chains, journal.lines)
+    test = test_of(chains, journal.lines, supply.run(jobs))
+    end = journal.append(lines.end_line(first, journal.lines, chains.recommended, test))
+    checkpoint.forget(journal.folder)
     watcher.ended(end)
     return end
 
 
-def _checkpoint(journal: Journal) -> Checkpoint:
-    compiled = jax.jit(digest)  # operation by operation it would take seconds
-    return Checkpoint(journal.folder, lambda progress: to_hex(compiled(progress)))
-
-
-def _train(
-    program: Program, walk: Walk, wanted: Wanted, checkpoint: Checkpoint, watcher: Watcher
-) -> Result:
-    """Train what is wanted, from its checkpoint if it has one."""
-
-    def watch(progress: Progress) -> None:
-        checkpoint.save(wanted.i, int(progress.epoch), progress)
-        watcher.epoch(wanted, progress)
-
-    key = walk.training_key(wanted.i)
-    at = program.fresh(key, wanted.values)
-    at = checkpoint.load(wanted.i, at) or at
-    return program.resume(at, key, wanted.values, watch=watch)[0]
-
-
-def test_of(study: Study, program: Program, walk: Walk, journal: list[Line]) -> dict[str, Any]:
-    """The only look at the test set: by the weights of λ_best at their best epoch.
-
-    That training is run once more and must give the weights that the record names.
-    """
-    kind, test = study.task.score, study.task.data.test
-    best = lines.at_best(kind, journal, int(study.tuner.recommend(walk.state)))
-    epochs = best["best_epoch"]
-    if not epochs:
-        return {"score": "diverged", "of": len(test.x)}
-    values = {name: float.fromhex(value) for name, value in best["values"].items()}
-    result, at = program.train(walk.training_key(best["i"]), values, until=epochs)
-    if result.digests != best["digests"][:epochs]:
-        raise JournalError(
-            f"training {best['i']} must give the weights of its line in the journal when it is run "
-            "again, and gives others; this machine does not repeat its own arithmetic: look at its "
-            "memory and its flags"
+def test_jobs(chains: Chains, journal: list[Line]) -> list[Job]:
+    """The only look at the test set: by the weights of λ_best at their best epochs, one job for
+    each replicate. None where one of them diverged."""
+    best, entries = _at_best(chains, journal)
+    if not all(entry["best_epoch"] for entry in entries):
+        return []
+    i = 0 if chains.paired else best["i"]
+    return [
+        job(chains, Name(best["chain"], i, best["k"], entry["r"]))._replace(
+            name=_test_name(entry), epochs=entry["best_epoch"], test=True
         )
-    score, _ = program.evaluate(at.params, at.rest, tuple(test))
-    return {
-        "score": lines.show(kind, int(score)),
-        "of": len(test.x),
-        "weights": result.digests[-1],
-    }
+        for entry in entries
+    ]
+
+
+def test_of(chains: Chains, journal: list[Line], events: dict[str, Event]) -> dict[str, Any]:
+    """What came of `test_jobs`, for the last line. These trainings are run once more, and must give
+    the weights that the record names."""
+    first, (best, entries) = journal[0], _at_best(chains, journal)
+    of = first["data"]["test"] * len(entries)
+    if not events:
+        return {"score": "diverged", "of": of, "trainings": []}
+    shown, points = [], []
+    for entry in entries:
+        event = events[_test_name(entry)]
+        if event.test is None or event.result.digests != entry["digests"][: entry["best_epoch"]]:
+            raise JournalError(
+                f"training {best['i']} must give the weights of its line in the journal when it is "
+                "run again, and gives others; this machine does not repeat its own arithmetic: "
+                "look at its memory and its flags"
+            )
+        points.append(event.test)
+        score_shown = lines.show(first["score"], event.test)
+        weights = event.result.digests[-1]
+        shown.append({"r": entry["r"], "score": score_shown, "weights": weights})
+    total = score.total(points, chains.exact)
+    return {"score": lines.show(first["score"], total), "of": of, "trainings": shown}
+
+
+def _at_best(chains: Chains, journal: list[Line]) -> tuple[Line, list[Line]]:
+    """The decision whose weights meet the test set, and its trainings."""
+    best = lines.at_best(journal[0]["score"], journal, chains.recommended)
+    return best, lines.trainings_of(journal, best)
+
+
+def _test_name(entry: Line) -> str:
+    return f"test.{entry['r']}"

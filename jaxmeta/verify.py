@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jaxmeta import engine
+from jaxmeta.engine import Engine
+from jaxmeta.engine.supply import job, run_all
 from jaxmeta.record import environment, lines
 from jaxmeta.record.journal import NAME, JournalError, Line, read
 from jaxmeta.replay import Mismatch, replay, same
-from jaxmeta.study import Study, environment_of, from_line, surroundings, test_of
+from jaxmeta.study import environment_of, from_line, test_jobs, test_of
 from jaxmeta.tasks import Task
-from jaxmeta.training.program import Program
-from jaxmeta.tuning import Wanted
+from jaxmeta.tuning import Chains, Name
 
 IDENTICAL, CONSISTENT, DIFFERENT = "identical", "consistent", "different"
 
@@ -27,8 +29,8 @@ class Verdict:
 
     Attributes:
       answer: IDENTICAL, CONSISTENT or DIFFERENT.
-      checked: indices of the trainings that were run again.
-      of: how many trainings the record has.
+      checked: indices of the decisions whose trainings were run again.
+      of: how many decisions the record has.
       environment: what differs from the environment of the record.
       difference: where the record first differs: line, field, epoch, recorded, here.
       sentence: the reason, for a person.
@@ -42,13 +44,16 @@ class Verdict:
     sentence: str = ""
 
 
-def verify(folder: Path | str, choice: str = "all", task: Task | None = None) -> Verdict:
+def verify(
+    folder: Path | str, choice: str = "all", task: Task | None = None, workers: int = 0
+) -> Verdict:
     """Check the record in `folder`.
 
     Args:
-      choice: which trainings to run again: "all", a number N (a sample of N, see `sample`), or
-        indices such as "0,3,7" ("3," for one).
+      choice: which decisions' trainings to run again: "all", a number N (a sample of N, see
+        `sample`), or indices such as "0,3,7" ("3," for one).
       task: the task, where it was made in Python.
+      workers: train in so many processes; 0: in this one.
 
     Raises:
       JournalError: there is no record that can be read, or no task to train.
@@ -64,33 +69,48 @@ def verify(folder: Path | str, choice: str = "all", task: Task | None = None) ->
         return _different(error.number, error.field, error.recorded, error.expected, str(error))
     except JournalError as error:
         return Verdict(DIFFERENT, sentence=str(error))
-    chosen = sample(choice, len(lines.trainings(journal)), (folder / NAME).read_bytes())
+    chosen = sample(choice, len(lines.decisions(journal)), (folder / NAME).read_bytes())
     study = from_line(journal[0], task)
-    return train_again(journal, chosen, study, study.program())
+    with engine.start(study.recipe(), workers) as runner:
+        return train_again(journal, chosen, runner)
 
 
-def train_again(journal: list[Line], chosen: set[int], study: Study, program: Program) -> Verdict:
-    """Run the `chosen` trainings of a journal that replays once more; its test where all were."""
-    walk = replay(journal)
-    here = surroundings(program)
+def train_again(journal: list[Line], chosen: set[int], runner: Engine) -> Verdict:
+    """Run the trainings of the `chosen` decisions of a journal that replays once more; its test
+    where all were. `runner` is an engine of its study, running."""
+    chains, here = replay(journal), runner.surroundings()
     changes = environment.differences(environment_of(journal), here)
-    verdict = Verdict(of=walk.i, environment=changes)
-    for number, line in enumerate(journal, 1):
-        if environment_of(journal[:number]) != here:
-            continue
-        if line["line"] == "training" and line["i"] in chosen:
-            values = {name: float.fromhex(value) for name, value in line["values"].items()}
-            result, _ = program.train(walk.training_key(line["i"]), values)
-            wanted = Wanted(line["i"], line["k"], values, line["asked"])
-            again = lines.training_line(journal[0], wanted, result, line["told"])
-            if found := _first_difference(number, line, again):
+    verdict = Verdict(of=len(lines.decisions(journal)), environment=changes)
+    comparable = [
+        (number, line)
+        for number, line in enumerate(journal, 1)
+        if environment_of(journal[:number]) == here
+    ]
+    mine = {id(line): n for n, line in enumerate(lines.decisions(journal))}
+    again = [(number, line) for number, line in comparable if mine.get(id(line)) in chosen]
+    jobs = {
+        (number, entry["r"]): job(chains, _name(chains, line, entry))
+        for number, line in again
+        for entry in line["trainings"]
+    }
+    events = run_all(runner, list(jobs.values()))
+    for number, line in again:
+        for entry in line["trainings"]:
+            result = events[jobs[number, entry["r"]].name].result
+            trained = lines.training_entry(journal[0]["score"], entry["r"], result)
+            if found := _first_difference(number, entry, trained):
                 return found
-            verdict.checked.append(line["i"])
-        if line["line"] == "end" and len(verdict.checked) == verdict.of:
-            test = test_of(study, program, walk, journal)
-            if not same(line["test"], test):
-                return _different(number, "test", line["test"], test)
+        verdict.checked.append(mine[id(line)])
+    number, last = len(journal), journal[-1]
+    if last["line"] == "end" and len(verdict.checked) == verdict.of and not verdict.environment:
+        test = test_of(chains, journal, run_all(runner, test_jobs(chains, journal)))
+        if not same(last["test"], test):
+            return _different(number, "test", last["test"], test)
     return _sum_up(verdict)
+
+
+def _name(chains: Chains, line: Line, entry: Line) -> Name:
+    return Name(line["chain"], 0 if chains.paired else line["i"], line["k"], entry["r"])
 
 
 def sample(choice: str, trainings: int, content: bytes) -> set[int]:
@@ -121,7 +141,9 @@ def sample(choice: str, trainings: int, content: bytes) -> set[int]:
 def _sum_up(verdict: Verdict) -> Verdict:
     ran = len(verdict.checked)
     if ran == verdict.of:
-        verdict.sentence = f"all {verdict.of} trainings and decisions came out again, bit for bit"
+        verdict.sentence = (
+            f"all {verdict.of} decisions and their trainings came out again, bit for bit"
+        )
         return verdict
     verdict.answer = CONSISTENT
     rest = (
@@ -136,16 +158,16 @@ def _sum_up(verdict: Verdict) -> Verdict:
     return verdict
 
 
-def _first_difference(number: int, line: Line, again: Line) -> Verdict | None:
+def _first_difference(number: int, entry: Line, again: Line) -> Verdict | None:
     """The earliest epoch at which they part, then anything else."""
-    for epoch, _ in enumerate(line["curve"]):
+    for epoch, _ in enumerate(entry["curve"]):
         for name in ("digests", "losses", "curve"):
-            recorded, here = (_at(entries[name], epoch) for entries in (line, again))
+            recorded, here = (_at(entries[name], epoch) for entries in (entry, again))
             if not same(recorded, here):
                 return _different(number, name, recorded, here, epoch=epoch + 1)
     for name in again:
-        if not same(line[name], again[name]):
-            return _different(number, name, line[name], again[name])
+        if not same(entry[name], again[name]):
+            return _different(number, name, entry[name], again[name])
     return None
 
 

@@ -81,7 +81,7 @@ def test_help_explains_every_command(command, capsys):
 def test_show_json_holds_the_numbers_and_their_exact_form(folder, capsys):
     assert cli.main(["show", str(folder), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    first = shown["trainings"][0]
+    first = shown["decisions"][0]
     assert float.fromhex(first["learning_rate_hex"]) == first["learning_rate"]
 
 
@@ -89,7 +89,7 @@ def test_replay_and_verify_answer_with_their_exit_status(folder, tmp_path, capsy
     assert cli.main(["replay", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"holds": True, "decisions": 2, "complete": True}
     assert cli.main(["verify", str(folder)]) == 0
-    assert capsys.readouterr().out.startswith("identical: all 2 trainings")
+    assert capsys.readouterr().out.startswith("identical: all 2 decisions")
     assert cli.main(["verify", str(folder), "--trainings", "1", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["answer"] == "consistent"
     broken = tmp_path / "broken"
@@ -119,7 +119,21 @@ def test_diff_finds_the_parting_and_draws_it(folder, tmp_path, capsys):
 def test_control_c_keeps_what_was_done_and_says_how_to_go_on(tmp_path):
     folder = tmp_path / "a"
     process = subprocess.Popen(
-        [sys.executable, "-m", "jaxmeta.cli", "tune", "spirals", "--epochs", "5", "--out", folder],
+        [
+            sys.executable,
+            "-m",
+            "jaxmeta.cli",
+            "tune",
+            "spirals",
+            "--epochs",
+            "50",
+            "--patience",
+            "50",
+            "--noprog-max",
+            "100",
+            "--out",
+            folder,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,20 +2,20 @@
 
 from io import BytesIO, StringIO, TextIOWrapper
 
-import jax.numpy as jnp
 import pytest
 from rich.console import Console
 
 from jaxmeta import Study, Training
 from jaxmeta.display import Live, Plain, resuming, watcher
+from jaxmeta.engine.supply import Scoreboard
 from jaxmeta.record.journal import Journal, JournalError, Line
-from jaxmeta.record.lines import end_line, show
+from jaxmeta.record.lines import COUNT, end_line, show
 from jaxmeta.score import DIVERGED, to_rank
 from jaxmeta.study import run
 from jaxmeta.tasks.small import spirals
-from jaxmeta.training.program import Progress
-from jaxmeta.tuning import Grid, Lattice, TuneLearningRate, Tuner, Walk, Wanted
-from tests.report.lines import EPOCHS, line_of, study_of, write
+from jaxmeta.training.progress import Result
+from jaxmeta.tuning import Chains, Grid, Lattice, TuneLearningRate, Tuner, Turn, Wanted
+from tests.report.lines import chains_of, line_of, study_of, write
 
 STEPS = Lattice(lr0=5e-4, eps=1e-4)
 
@@ -34,26 +34,34 @@ def first_line(tuner: Tuner, numbers: bool = False) -> Line:
     return {"line": "study", **study_of(tuner, numbers=numbers).configuration()}
 
 
-def at(curve: list[int]) -> Progress:
-    """A training after the epochs of `curve`, with arrays on the device as the program has them."""
-    whole = jnp.zeros(EPOCHS, jnp.int32).at[: len(curve)].set(jnp.array(curve, jnp.int32))
-    nothing = Progress(*[None] * len(Progress._fields))  # pyright: ignore
-    return nothing._replace(epoch=jnp.int32(len(curve)), curve=whole, best=jnp.int32(max(curve)))
+def at(curve: list[int]) -> Result:
+    """A training after the epochs of `curve`."""
+    return Result(max(curve), 0, len(curve), curve, [], [], False)
 
 
 def play(looking: Live | Plain, tuner: Tuner, first: Line, curves, clock=None, seconds=()):
     """Show `looking` a training for each of `curves`, of so many `seconds` each."""
-    walk, lines, wanted = Walk(tuner, first["seed"]), [first], None
+    chains, lines = chains_of(study_of(tuner, numbers=first["score"] != COUNT)), [first]
     for n, curve in enumerate(curves):
-        wanted = walk.ask()
-        looking.asked(wanted)
+        turn = chains.turn()
+        assert turn is not None
+        looking.asked(turn, Scoreboard(1))
         for epoch in range(1, len(curve) + 1):
-            looking.epoch(wanted, at(curve[:epoch]))
+            looking.epoch(turn.trainings[0], at(curve[:epoch]))
         if clock is not None:
             clock.now += seconds[n]
-        lines.append(line_of(first, wanted, curve, walk))
+        lines.append(line_of(first, turn, [curve], chains))
         looking.told(lines[-1])
-    return walk, lines
+    return chains, lines
+
+
+def begin(looking: Live | Plain, walked: Tuner | Chains, lanes: int = 1) -> Turn:
+    """Show `looking` the next decision."""
+    chains = walked if isinstance(walked, Chains) else Chains(walked, 0)
+    turn = chains.turn()
+    assert turn is not None
+    looking.asked(turn, Scoreboard(lanes))
+    return turn
 
 
 def terminal(**options) -> Console:
@@ -72,9 +80,9 @@ def test_the_log_of_a_study():
     first = first_line(tuner)
     looking = Plain(Console(file=file), [first])
     with looking:
-        walk, lines = play(looking, tuner, first, [[4000, 4821], [4700], [7, DIVERGED]])
+        chains, lines = play(looking, tuner, first, [[4000, 4821], [4700], [7, DIVERGED]])
         test = {"score": 9758, "of": 10000}
-        looking.ended(end_line(first, lines, int(tuner.recommend(walk.state)), test))
+        looking.ended(end_line(first, lines, chains.recommended, test))
     one = first["tuner"]["one"]
     u = [line["asked"]["u"] / one for line in lines[1:]]
     assert file.getvalue().splitlines() == [
@@ -135,10 +143,9 @@ def test_every_frame_fits_the_terminal(width, height):
     frames = [frame(live, width, height)]
     for done in (0, 1, 12):
         play(live, tuner, first, [[4000 + n, 4821 - n] for n in range(done)])
-        walk = Walk(tuner, 0)
-        live.asked(walk.ask())
+        turn = begin(live, tuner)
         frames.append(frame(live, width, height))
-        live.epoch(walk.ask(), at([4000, 4001]))
+        live.epoch(turn.trainings[0], at([4000, 4001]))
         frames.append(frame(live, width, height))
     for lines in frames:
         assert len(lines) <= height
@@ -150,15 +157,14 @@ def test_the_live_view_says_where_the_study_stands():
     tuner = TuneLearningRate(STEPS, i_max=10)
     first = first_line(tuner)
     live = Live(terminal(), [first])
-    walk, lines = play(live, tuner, first, [[4000], [4700], [4699]])
-    wanted = walk.ask()
-    live.asked(wanted)
-    live.epoch(wanted, at([4500, 4821, 4800]))
+    chains, lines = play(live, tuner, first, [[4000], [4700], [4699]])
+    turn = begin(live, chains)
+    live.epoch(turn.trainings[0], at([4500, 4821, 4800]))
     text = "\n".join(frame(live))
     assert "toy  tune_learning_rate, seed 0, scored on validation" in text
     assert "3 of at most 10" in text and "3 of at most 20" in text
     assert "4800/5000 = 96.00 %" in text and "best 4821/5000 = 96.42 %" in text
-    for p in wanted.asked["p"]:
+    for p in turn.wanted.asked["p"]:
         assert f"{p / first['tuner']['one']:.2f}" in text
     assert "● best score  λ = 0.0006  4700/5000 = 94.00 %  training 1" in text
     assert [line.split()[0] for line in frame(live) if "better" in line or "worse" in line] == [
@@ -168,8 +174,9 @@ def test_the_live_view_says_where_the_study_stands():
 
 def test_the_bars_stand_where_the_probabilities_do():
     live = Live(terminal(), [first_line(TuneLearningRate(STEPS))])
-    wanted = Wanted(1, 1, {"learning_rate": 1e-3}, {})
-    live.asked(wanted._replace(asked={"k": 1, "u": 3, "c": 2, "held": True, "p": [1, 2, 1]}))
+    asked = {"k": 1, "u": 3, "c": 2, "held": True, "p": [1, 2, 1]}
+    wanted = Wanted(1, 1, 0, {"learning_rate": 1e-3}, asked)
+    live.asked(Turn(0, wanted, (), None), Scoreboard(1))
     up, keep, down, u = (line[11:51] for line in frame(live)[5:9])
     assert up.rstrip() == "█" * 10
     assert keep.rstrip() == " " * 10 + "█" * 20
@@ -182,37 +189,37 @@ def test_the_time_left_goes_by_the_median_training():
     tuner, clock = TuneLearningRate(STEPS, i_max=10), Clock()
     first = first_line(tuner)
     live = Live(terminal(), [first], clock)
-    walk = Walk(tuner, 0)
-    live.asked(walk.ask())
+    begin(live, tuner)
     assert frame(live)[-1] == "time 0:00:00"
     curves = [[4000], [4700], [4699]]
-    walk, _ = play(live, tuner, first, curves, clock, seconds=[30, 3600, 40])
-    live.asked(walk.ask())
+    chains, _ = play(live, tuner, first, curves, clock, seconds=[30, 3600, 40])
+    begin(live, chains)
     clock.now += 15
     assert frame(live)[-1].startswith("time 1:01:25, left at most 0:04:25")
     clock.now += 3600
     assert "left at most 0:00:00" in frame(live)[-1]
 
 
-def test_the_live_view_keeps_no_array_of_a_training():
+def test_several_lanes_have_a_scoreboard_and_one_has_none():
     tuner = TuneLearningRate(STEPS)
     live = Live(terminal(), [first_line(tuner)])
-    wanted, progress = Walk(tuner, 0).ask(), at([4000, 4821])
-    live.asked(wanted)
-    live.epoch(wanted, progress)
-    for array in (progress.epoch, progress.curve, progress.best):
-        array.delete()
-    assert any("4821/5000" in line for line in frame(live))
+    begin(live, tuner)
+    assert not any("look-ahead" in line for line in frame(live))
+    board = Scoreboard(4, busy=3, trainings=6, hits=2, misses=1, needed_seconds=1e9)
+    live.asked(begin(live, tuner), board)
+    text = "\n".join(frame(live, width=120))
+    assert "3 of 4 lanes busy, look-ahead: 2 hits, 1 misses" in text
+    assert "trainings/s" in text and "x one at a time" in text
 
 
 def test_the_end_of_the_live_view():
     tuner = TuneLearningRate(STEPS, i_max=2)
     first = first_line(tuner)
     live = Live(terminal(), [first])
-    walk, lines = play(live, tuner, first, [[4000], [4821]])
+    chains, lines = play(live, tuner, first, [[4000], [4821]])
     assert frame(live)[-1].endswith("λ_best is trained once more and meets the test set")
     test = {"score": show(first["score"], 9758), "of": 10000}
-    live.ended(end_line(first, lines, int(tuner.recommend(walk.state)), test))
+    live.ended(end_line(first, lines, chains.recommended, test))
     assert any("9758/10000 = 97.58 %" in line for line in frame(live))
     assert frame(live)[-1].endswith("finished: all 2 trainings")
 

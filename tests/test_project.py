@@ -17,7 +17,7 @@ HOUSE = "jaxmeta"  # as an import: the table of contents, which stands above eve
 
 # The arrows, from the ground up: each room, and what it may import besides itself.
 GROUND = {"keys", "arithmetic", "runtime", "score"}
-CORE = GROUND | {"tuning", "training", "models", "record", "tasks", "replay"}
+CORE = GROUND | {"tuning", "training", "models", "record", "tasks", "replay", "engine"}
 MAY_IMPORT = {
     "keys": set(),
     "arithmetic": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "tasks": GROUND | {"models", "training", "record"},  # a task knows no tuner
     "replay": GROUND | {"tuning", "record"},  # decisions are checked with no training
     "report": GROUND | {"tuning", "record"},  # from the record alone
+    "engine": GROUND | {"tuning", "training", "record", "tasks"},
     "study": CORE,
     "verify": CORE | {"study"},
     "display": CORE | {"study", "report"},

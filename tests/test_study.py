@@ -12,7 +12,8 @@ from flax import linen as nn
 from flax import nnx
 
 import jaxmeta
-from jaxmeta import tasks, tuning
+from jaxmeta import keys, tasks, tuning
+from jaxmeta.engine.local import program_of
 from jaxmeta.record.journal import JournalError, read
 from jaxmeta.study import Study, run
 from jaxmeta.training.program import Training
@@ -43,37 +44,42 @@ def test_two_fresh_processes_write_the_same_bytes_and_another_seed_others(tmp_pa
     assert a == b
     assert a != c
     lines = [[json.loads(row) for row in journal.splitlines()] for journal in (a, c)]
-    digests = [[line["digests"] for line in both if line["line"] == "training"] for both in lines]
+    digests = [
+        [line["trainings"][0]["digests"] for line in both if line["line"] == "decision"]
+        for both in lines
+    ]
     assert not {d for ds in digests[0] for d in ds} & {d for ds in digests[1] for d in ds}
 
 
 def test_the_journal_tells_the_whole_story(tmp_path):
     end = run(study(), tmp_path / "a")
-    first, *trainings, last = read(tmp_path / "a")
+    first, *decisions, last = read(tmp_path / "a")
     assert last == end
     assert first["seed"] == 0 and first["scored_on"] == "validation"
     assert first["data"]["digest"] == tasks.make("spirals").data.digest
-    assert [line["i"] for line in trainings] == list(range(len(trainings)))
-    for line in trainings:
-        assert line["score"] == max(line["curve"]) == line["curve"][line["best_epoch"] - 1]
+    assert [line["i"] for line in decisions] == list(range(len(decisions)))
+    for line in decisions:
+        (one,) = line["trainings"]
+        assert line["score"] == max(one["curve"]) == one["curve"][one["best_epoch"] - 1]
         rate = float.fromhex(line["values"]["learning_rate"])
         assert rate == tuning.PRESETS["logarithmic"].lattice(line["k"])
-        assert len(line["digests"]) == len(line["curve"]) == len(line["losses"])
+        assert len(one["digests"]) == len(one["curve"]) == len(one["losses"])
     best, top = last["lambda_best"], last["best_score"]
-    assert best["k"] == trainings[-1]["told"]["k_best"]
-    assert top["score"] == max(line["score"] for line in trainings)
+    assert best["k"] == decisions[-1]["told"]["k_best"]
+    assert top["score"] == max(line["score"] for line in decisions)
     assert last["test"]["of"] == 600 and 0 <= last["test"]["score"] <= 600
-    assert last["test"]["weights"] in trainings[best["i"]]["digests"]
+    (tested,) = last["test"]["trainings"]
+    assert tested["weights"] in decisions[best["i"]]["trainings"][0]["digests"]
 
 
 def test_the_test_score_is_of_the_weights_that_the_record_names(tmp_path):
     the_study = study()
     last = run(the_study, tmp_path / "a")
-    program = the_study.program()
-    walk = tuning.Walk(the_study.tuner, 0)
+    program = program_of(the_study.recipe())
     line = read(tmp_path / "a")[1 + last["lambda_best"]["i"]]
     rate = {"learning_rate": float.fromhex(line["values"]["learning_rate"])}
-    _, at = program.train(walk.training_key(line["i"]), rate, until=line["best_epoch"])
+    key = keys.training(keys.root(0), line["i"], 0)
+    _, at = program.train(key, rate, until=line["trainings"][0]["best_epoch"])
     test = the_study.task.data.test
     logits, _ = the_study.task.apply(at.params, at.rest, jnp.asarray(test.x), None)
     assert last["test"]["score"] == int((np.argmax(logits, 1) == test.y).sum())
@@ -82,14 +88,19 @@ def test_the_test_score_is_of_the_weights_that_the_record_names(tmp_path):
 def test_an_exact_score_is_a_float_in_hexadecimal(tmp_path):
     run(study("sine"), tmp_path / "a")
     _, line, *_ = read(tmp_path / "a")
-    assert float.fromhex(line["score"]) == max(map(float.fromhex, line["curve"])) < 0
+    assert (
+        float.fromhex(line["score"]) == max(map(float.fromhex, line["trainings"][0]["curve"])) < 0
+    )
 
 
 def test_diverged_trainings_are_recorded_and_the_study_goes_on(tmp_path):
     tuner = tuning.make("grid", lr_min=1e-2, lr_max=1e20, i_max=2)
     end = run(Study(tasks.make("spirals"), tuner, Training(epochs=2)), tmp_path / "a")
     _, good, bad, _ = read(tmp_path / "a")
-    assert good["score"] != "diverged" and bad["score"] == "diverged" == bad["curve"][-1]
+    assert (
+        good["score"] != "diverged"
+        and bad["score"] == "diverged" == bad["trainings"][0]["curve"][-1]
+    )
     assert end["lambda_best"]["k"] == 0
 
     tuner = tuning.make("grid", lr_min=1e19, lr_max=1e20, i_max=2)

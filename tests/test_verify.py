@@ -54,7 +54,7 @@ def test_a_sample_is_consistent_and_chosen_by_the_journal(original):
 )
 def test_a_forged_training_is_found_at_its_epoch(copy, field, epoch, value):
     """The chain fits, and so do all decisions: only training again tells."""
-    rewrite(copy, lambda lines: lines[2][field].__setitem__(epoch - 1, value))
+    rewrite(copy, lambda lines: lines[2]["trainings"][0][field].__setitem__(epoch - 1, value))
     verdict = verify.verify(copy)
     assert verdict.answer == verify.DIFFERENT
     assert verdict.difference is not None
@@ -67,9 +67,11 @@ def test_forged_scores_with_all_that_follows_from_them_are_found(copy):
     """One more correct prediction in the last epoch, and every decision made to fit."""
 
     def forge(lines):
-        curve = lines[1]["curve"]
+        training = lines[1]["trainings"][0]
+        curve = training["curve"]
         curve[-1] = max(curve) + 1
-        lines[1].update(score=curve[-1], best_epoch=len(curve))
+        training.update(score=curve[-1], best_epoch=len(curve))
+        lines[1].update(score=curve[-1])
         del lines[2:]
 
     rewrite(copy, forge)
@@ -129,7 +131,7 @@ def test_another_environment_is_refused_with_its_differences_or_accepted_on_reco
     assert len(read(copy)) == 2
     resume(copy, accept_environment=True)
     lines, want = read(copy), read(original)
-    assert [line["line"] for line in lines[:4]] == ["study", "training", "environment", "training"]
+    assert [line["line"] for line in lines[:4]] == ["study", "decision", "environment", "decision"]
     assert lines[2]["environment"] == want[0]["environment"]
     verdict = verify.verify(copy)
     assert verdict.answer == verify.CONSISTENT and verdict.checked == [1, 2, 3]

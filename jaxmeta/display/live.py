@@ -14,12 +14,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from jaxmeta.display.watching import At, Watching
+from jaxmeta.display.watching import At, Watching, lanes
+from jaxmeta.engine.supply import Scoreboard
 from jaxmeta.record.journal import Line
 from jaxmeta.report.story import ARROWS, MOVES, Choice, Story, choice, show_rate
 from jaxmeta.report.table import bests, trajectory
-from jaxmeta.training.program import Progress
-from jaxmeta.tuning import Wanted
+from jaxmeta.training.progress import Result
+from jaxmeta.tuning import Name, Turn
 
 SHOWN = 8  # trainings, those that were done last; fewer where the terminal is low
 REST = 19  # lines beside them
@@ -39,7 +40,8 @@ class Live(Watching):
         super().__init__(lines)
         self._clock = clock
         self._screen = Screen(self, console=console)
-        self._wanted: Wanted | None = None
+        self._turn: Turn | None = None
+        self._board: Scoreboard | None = None
         self._at: At | None = None
         self._seconds: list[float] = []  # of each training that this process has done
         self._began = self._asked_at = clock()
@@ -51,30 +53,34 @@ class Live(Watching):
     def __exit__(self, *_: object) -> None:
         self._screen.stop()
 
-    def asked(self, wanted: Wanted) -> None:
-        self._wanted, self._at = wanted, None
+    def asked(self, turn: Turn, board: Scoreboard) -> None:
+        self._turn, self._board, self._at = turn, board, None
         self._asked_at = self._clock()
 
-    def epoch(self, wanted: Wanted, progress: Progress) -> None:
-        self._at = self.at(progress)
+    def epoch(self, name: Name, result: Result) -> None:
+        if self._turn is not None and name in self._turn.trainings:
+            self._at = self.at(result)
 
     def told(self, line: Line) -> None:
         self._seconds.append(self._clock() - self._asked_at)
-        self._wanted = None
+        self._turn = None
         self.learn(line)
 
     def ended(self, line: Line) -> None:
         self.learn(line)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        wanted, at, told = self._wanted, self._at, self.story
+        turn, at, told = self._turn, self._at, self.story
         head = f"  {told.tuner}, seed {told.seed}, scored on {told.scored_on}"
         now = Table.grid(padding=(0, 2))
         _progress(now, "trainings", len(told.rows), told.at_most)
-        if wanted is not None:
+        if self._board is not None and (words := lanes(self._board)):
+            now.add_row("lanes", ProgressBar(self._board.lanes, self._board.busy, width=BAR), words)
+        if turn is not None:
             _progress(now, "epochs", at.epoch if at else 0, self.epochs)
             if at is not None:
                 now.add_row("score", str(at.score), f"best {at.best}")
+            wanted = turn.wanted
             _choice(now, show_rate(wanted.values["learning_rate"]), choice(wanted.asked))
         parts: list[RenderableType] = [Text.assemble((told.task, "bold"), head), now]
         if told.rows:
@@ -82,7 +88,7 @@ class Live(Watching):
             parts += [trajectory(told, told.rows[-shown:]), bests(told)]
         for part in parts:
             yield Padding(part, (0, 0, 1, 0))
-        yield Text(self._times(told, wanted is not None))
+        yield Text(self._times(told, turn is not None))
 
     def _times(self, told: Story, training: bool) -> str:
         now = self._clock()

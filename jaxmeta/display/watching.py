@@ -2,14 +2,15 @@
 
 from typing import NamedTuple
 
+from jaxmeta.engine.supply import Scoreboard
 from jaxmeta.record.journal import Line
 from jaxmeta.record.lines import show
 from jaxmeta.report.story import Score, read_score, story
-from jaxmeta.training.program import Progress
+from jaxmeta.training.progress import Result
 
 
 class At(NamedTuple):
-    """A training at the end of an epoch, in plain numbers: its arrays are gone with the next."""
+    """A training at the end of an epoch."""
 
     epoch: int
     score: Score
@@ -33,8 +34,19 @@ class Watching:
         """N, of each training."""
         return self.story.training_options["epochs"]
 
-    def at(self, progress: Progress) -> At:
-        epoch = int(progress.epoch)
-        ranks = int(progress.curve[epoch - 1]), int(progress.best)
+    def at(self, result: Result) -> At:
         kind, of = self.story.score, self.story.of
-        return At(epoch, *(read_score(show(kind, rank), of) for rank in ranks))
+        ranks = result.curve[-1], result.score
+        return At(result.epochs, *(read_score(show(kind, rank), of) for rank in ranks))
+
+
+def lanes(board: Scoreboard) -> str:
+    """The scoreboard in one line; nothing where one training runs after the other."""
+    if board.lanes == 1:
+        return ""
+    words = [f"{board.busy} of {board.lanes} lanes busy"]
+    words.append(f"look-ahead: {board.hits} hits, {board.misses} misses")
+    if board.trainings:
+        words.append(f"{board.trainings / board.seconds:.3g} trainings/s")
+        words.append(f"{board.speed_up:.2f} x one at a time")
+    return ", ".join(words)

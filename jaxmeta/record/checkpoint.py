@@ -1,6 +1,6 @@
-"""A training in progress, saved at the end of an epoch so that a kill costs no more than one.
+"""Trainings in progress, saved at the ends of epochs so that a kill costs little.
 
-Orbax writes it into a folder of its own and renames that when it is whole. The folder's name
+Orbax writes each into a folder of its own and renames that when it is whole. The folder's name
 carries the digest of all that was saved: what does not match is not used, and the training begins
 again, which gives the same bits later.
 """
@@ -18,32 +18,41 @@ from jaxmeta.record.journal import JournalError
 FOLDER = "checkpoint"
 # Saving takes a fraction of a second; shorter epochs than this are trained again instead.
 SECONDS = 1.0
+# And no more of the time than one part in so many goes into saving.
+PARTS = 20
 
 
-class Checkpoint:
-    """The checkpoint of the study in `folder`.
+class Checkpoints:
+    """What the study in `folder` has saved; with None nothing is saved.
 
     Args:
       digest: of a pytree, as text.
-      seconds: no more often than this.
+      seconds: each training no more often than this.
     """
 
     def __init__(
-        self, folder: Path, digest: Callable[[Any], str], seconds: float = SECONDS
+        self, folder: Path | None, digest: Callable[[Any], str], seconds: float = SECONDS
     ) -> None:
-        self._folder = (folder / FOLDER).absolute()
+        self._folder = folder and _home(folder)
         self._digest, self._seconds = digest, seconds
-        self._saved = time.monotonic()
+        self._saved: dict[str, float] = {}
 
-    def save(self, i: int, epoch: int, progress: Any) -> None:
-        """Save training `i` at the end of `epoch`, unless the last time was just now."""
-        if time.monotonic() - self._saved < self._seconds:
-            return
+    def due(self, name: str) -> bool:
+        """Whether it is time to save training `name`, which was loaded or begun by `load`."""
+        if self._folder is None:
+            return False
+        return time.monotonic() - self._saved[name] >= self._seconds
+
+    def save(self, name: str, epoch: int, progress: Any) -> None:
+        """Save training `name` at the end of `epoch`."""
+        assert self._folder is not None
         import orbax.checkpoint as ocp
 
-        older = list(self._folder.glob("*")) if self._folder.exists() else []
-        path = self._folder / f"{i}-{epoch}-{self._digest(progress)}"
+        started = time.monotonic()
+        older = list(self._folder.glob(f"{name}_*"))
+        path = self._folder / f"{name}_{epoch}_{self._digest(progress)}"
         try:
+            self._folder.mkdir(exist_ok=True)  # before Orbax, whose threads say much of a failure
             with ocp.StandardCheckpointer() as checkpointer:
                 checkpointer.save(path, progress, force=True)
         except Exception as error:  # Orbax has many for a disk that is full or gone
@@ -53,13 +62,15 @@ class Checkpoint:
             ) from error
         for path in older:
             shutil.rmtree(path, ignore_errors=True)
-        self._saved = time.monotonic()
+        self._saved[name] = time.monotonic()
+        self._seconds = max(self._seconds, PARTS * (self._saved[name] - started))
 
-    def load(self, i: int, like: Any) -> Any | None:
-        """Training `i` as last saved, in the form of `like` (shapes and dtypes); None if "
-        "it was not."""
-        saved = self._folder.glob(f"{i}-*-*")
-        for path in sorted(saved, key=lambda path: -int(path.name.split("-")[1])):
+    def load(self, name: str, like: Any) -> Any | None:
+        """Training `name` as last saved, in the form of `like` (shapes, dtypes, device); None if it
+        was not."""
+        self._saved[name] = time.monotonic()
+        saved = self._folder.glob(f"{name}_*_*") if self._folder else ()
+        for path in sorted(saved, key=lambda path: -int(path.name.split("_")[1])):
             import orbax.checkpoint as ocp
 
             try:
@@ -67,16 +78,20 @@ class Checkpoint:
                     progress = checkpointer.restore(path, jax.tree.map(_concrete, like))
             except Exception:  # noqa: BLE001, S112 whatever is wrong with it, the training begins again
                 continue
-            if path.name.endswith(f"-{self._digest(progress)}"):
+            if path.name.endswith(f"_{self._digest(progress)}"):
                 return progress
         return None
 
-    def clear(self) -> None:
-        """Forget what was saved: the training has ended."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._saved = time.monotonic()
+
+def forget(folder: Path, name: str = "") -> None:
+    """Remove what the study in `folder` has saved of training `name`; of all without one."""
+    for path in _home(folder).glob(f"{name}_*") if name else (_home(folder),):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _home(folder: Path) -> Path:
+    return (folder / FOLDER).absolute()
 
 
 def _concrete(leaf: Any) -> Any:
-    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)

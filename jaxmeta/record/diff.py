@@ -5,22 +5,23 @@ from typing import Any, NamedTuple
 
 from jaxmeta.record import environment
 from jaxmeta.record.journal import Line
-from jaxmeta.record.lines import trainings
+from jaxmeta.record.lines import decisions
 
-# In the order of cause and effect: a draw chooses a position, a training gives scores, a score
-# decides.
-STAGES = {
-    "draw": ("asked",),
-    "learning rate": ("k", "values"),
-    "training": ("digests", "losses"),
-    "score": ("curve", "score", "best_epoch"),
-    "decision": ("told",),
+# In the order of cause and effect: a draw chooses a position, trainings give scores, a score
+# decides. The first of a pair is looked for in the line, the second in each of its trainings.
+STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "draw": (("chain", "i", "asked"), ()),
+    "learning rate": (("k", "values", "revisits"), ()),
+    "training": ((), ("r", "digests", "losses")),
+    "score": ((), ("curve", "score", "best_epoch")),
+    "decision": (("score", "told"), ()),
 }
 
 
 class Parting(NamedTuple):
-    """The first thing of index `i` that differs."""
+    """The first thing that differs, in the decision of iteration `i`."""
 
+    chain: int
     i: int
     stage: str  # a key of STAGES, or "length" where one study goes on and the other does not
     field: str
@@ -29,9 +30,10 @@ class Parting(NamedTuple):
     b: Any
 
     def __str__(self) -> str:
+        chain = f"chain {self.chain}, " if self.chain else ""
         at = f", epoch {self.epoch}" if self.epoch else ""
         values = f"{json.dumps(self.a)} and {json.dumps(self.b)}"
-        return f"training {self.i}, {self.stage}: {self.field}{at}: {values}"
+        return f"{chain}training {self.i}, {self.stage}: {self.field}{at}: {values}"
 
 
 class Diff(NamedTuple):
@@ -64,7 +66,7 @@ def diff(a: list[Line], b: list[Line]) -> Diff:
     return Diff(
         configuration=differences(_plain(a[0]), _plain(b[0])),
         environment=environment.differences(a[0]["environment"], b[0]["environment"]),
-        parting=_part(trainings(a), trainings(b)),
+        parting=_part(decisions(a), decisions(b)),
         end=differences(_plain(ends[0]), _plain(ends[1])),
     )
 
@@ -87,27 +89,33 @@ def differences(a: Any, b: Any, path: str = "") -> list[str]:
 
 def _part(a: list[Line], b: list[Line]) -> Parting | None:
     for one, other in zip(a, b, strict=False):
-        for stage, names in STAGES.items():
-            for name in names:
-                if not _same(one[name], other[name]):
-                    return _parting(one["i"], stage, name, one[name], other[name])
+        for stage, (of_line, of_training) in STAGES.items():
+            pairs = [(one, other, name) for name in of_line]
+            # Lists of other lengths differ in their designs, which the configuration shows.
+            for x, y in zip(one["trainings"], other["trainings"], strict=False):
+                pairs += [(x, y, name) for name in of_training]
+            for x, y, name in pairs:
+                if not _same(x[name], y[name]):
+                    return Parting(one["chain"], one["i"], stage, *_narrow(name, x[name], y[name]))
     if len(a) != len(b):
-        return Parting(min(len(a), len(b)), "length", "trainings", None, len(a), len(b))
+        longer = max(a, b, key=len)[min(len(a), len(b))]
+        return Parting(longer["chain"], longer["i"], "length", "trainings", None, len(a), len(b))
     return None
 
 
-def _parting(i: int, stage: str, name: str, a: Any, b: Any) -> Parting:
-    """Narrowed to the first entry of a list of epochs, or to the first name of a dictionary."""
+def _narrow(name: str, a: Any, b: Any) -> tuple[str, int | None, Any, Any]:
+    """Field, epoch and values: to the first entry of a list of epochs, or the first name of a
+    dictionary."""
     if isinstance(a, list) and isinstance(b, list):
         for epoch in range(max(len(a), len(b))):
-            entries = [x[epoch] if epoch < len(x) else None for x in (a, b)]
-            if not _same(*entries):
-                return Parting(i, stage, name, epoch + 1, *entries)
+            x, y = (entries[epoch] if epoch < len(entries) else None for entries in (a, b))
+            if not _same(x, y):
+                return name, epoch + 1, x, y
     if isinstance(a, dict) and isinstance(b, dict):
         for key in [*a, *b]:
             if not _same(a.get(key), b.get(key)):
-                return Parting(i, stage, f"{name}.{key}", None, a.get(key), b.get(key))
-    return Parting(i, stage, name, None, a, b)
+                return f"{name}.{key}", None, a.get(key), b.get(key)
+    return name, None, a, b
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-FORMAT = 1
+FORMAT = 2
 NAME = "journal.jsonl"
 TIMES = "times.jsonl"
 FIRST_PREV = "0" * 64

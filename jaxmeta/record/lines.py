@@ -1,11 +1,12 @@
-"""The journal's lines: what a training measured, and what follows from it.
+"""The journal's lines: what trainings measured, and what follows from it.
 
 A training measures three things an epoch: the evaluation, the loss and the digest of the weights.
-All else in a line (score, best epoch, divergence, every decision) is a function of these, of the
+All else in a line (scores, best epochs, divergence, every decision) is a function of these, of the
 study's first line and of the lines before: it is written down for the reader, and `replay` computes
 it again.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from jaxmeta.record.journal import Line
@@ -16,7 +17,7 @@ COUNT = "correct predictions"
 
 
 class Wanted(Protocol):
-    """A training that a tuner asked for, see `tuning.walk.Wanted`."""
+    """What a tuner asked for, see `tuning.walk.Wanted`."""
 
     @property
     def i(self) -> int: ...
@@ -26,6 +27,26 @@ class Wanted(Protocol):
     def values(self) -> dict[str, float]: ...
     @property
     def asked(self) -> dict[str, Any]: ...
+
+
+class Name(Protocol):
+    """What names a training, see `tuning.chains.Name`."""
+
+    @property
+    def r(self) -> int: ...
+
+
+class Turn(Protocol):
+    """A decision to be made, see `tuning.chains.Turn`."""
+
+    @property
+    def chain(self) -> int: ...
+    @property
+    def wanted(self) -> Wanted: ...
+    @property
+    def trainings(self) -> Sequence[Name]: ...
+    @property
+    def revisits(self) -> int | None: ...
 
 
 class Trained(Protocol):
@@ -44,7 +65,7 @@ class Trained(Protocol):
 
 
 class Recorded(NamedTuple):
-    """What a line of the journal says came of a training: its measurements and what follows."""
+    """What the journal says came of a training: its measurements and what follows."""
 
     score: int
     best_epoch: int
@@ -53,17 +74,18 @@ class Recorded(NamedTuple):
     digests: list[str]
 
 
-def recorded(first: Line, line: Line) -> Recorded:
-    """The training of `line`, score and length computed again from its evaluations.
+def recorded(first: Line, entry: Line) -> Recorded:
+    """The training of `entry`, one of a line's "trainings"; score and length are computed again
+    from its evaluations.
 
     Raises:
       KeyError, TypeError, ValueError: it has not the measurements of a training.
     """
     training, kind = first["training"], first["score"]
-    curve = [rank(kind, shown) for shown in line["curve"]]
+    curve = [rank(kind, shown) for shown in entry["curve"]]
     score, best_epoch, n = _stop_early(curve, training["epochs"], training["patience"])
-    losses = [float.fromhex(loss) for loss in line["losses"]]
-    return Recorded(score, best_epoch, curve[:n], losses[:n], list(line["digests"])[:n])
+    losses = [float.fromhex(loss) for loss in entry["losses"]]
+    return Recorded(score, best_epoch, curve[:n], losses[:n], list(entry["digests"])[:n])
 
 
 def ended(first: Line, trained: Recorded) -> bool:
@@ -102,50 +124,87 @@ def rank(kind: str, shown: int | str) -> int:
     return int(shown)
 
 
-def training_line(first: Line, wanted: Wanted, trained: Trained, told: dict[str, Any]) -> Line:
-    """A training and what the tuner made of it. Floats that matter are hexadecimal, so exact."""
-    kind = first["score"]
+def decision_line(
+    first: Line, turn: Turn, trained: Sequence[Trained], score: int, told: dict[str, Any]
+) -> Line:
+    """A decision and the trainings run for it. Floats that matter are hexadecimal, so exact.
+
+    Args:
+      trained: what came of each of the turn's trainings; none where it revisits earlier ones.
+      score: what they come to, see `score.total`.
+      told: what the tuner made of it.
+    """
+    wanted, kind = turn.wanted, first["score"]
+    pairs = zip(turn.trainings, trained, strict=True) if trained else ()
     return {
-        "line": "training",
+        "line": "decision",
+        "chain": turn.chain,
         "i": wanted.i,
         "k": wanted.k,
         "values": {name: value.hex() for name, value in wanted.values.items()},
         "asked": wanted.asked,
+        "revisits": turn.revisits,
+        "trainings": [training_entry(kind, name.r, one) for name, one in pairs],
+        "score": show(kind, score),
+        "told": told,
+    }
+
+
+def training_entry(kind: str, r: int, trained: Trained) -> Line:
+    """Replicate `r` of a decision, as its line has it."""
+    return {
+        "r": r,
         "score": show(kind, trained.score),
         "best_epoch": trained.best_epoch,
         "curve": [show(kind, points) for points in trained.curve],
         "losses": [loss.hex() for loss in trained.losses],
         "digests": trained.digests,
-        "told": told,
     }
 
 
-def trainings(lines: list[Line]) -> list[Line]:
-    """The training lines of a journal."""
-    return [line for line in lines if line["line"] == "training"]
+def decisions(lines: list[Line]) -> list[Line]:
+    """The decisions of a journal, in their order."""
+    return [line for line in lines if line["line"] == "decision"]
 
 
 def best(kind: str, lines: list[Line]) -> Line:
-    """The training with the best score, the earliest among equals."""
-    return max(lines, key=lambda line: (rank(kind, line["score"]), -line["i"]))
+    """The decision with the best score, the earliest among equals."""
+    return max(enumerate(lines), key=lambda pair: (rank(kind, pair[1]["score"]), -pair[0]))[1]
 
 
-def end_line(first: Line, lines: list[Line], k_best: int, test: dict[str, Any]) -> Line:
-    """λ_best, the tuner's recommendation at position `k_best`, and the λ of the best score seen."""
-    kind, done = first["score"], trainings(lines)
+def at_best(kind: str, lines: list[Line], k_best: Sequence[int]) -> Line:
+    """The decision whose weights meet the test set: the best one at the position that its chain
+    stands for (`k_best`, a position a chain)."""
+    return best(kind, [line for line in decisions(lines) if line["k"] == k_best[line["chain"]]])
+
+
+def trainings_of(lines: list[Line], decision: Line) -> list[Line]:
+    """The trainings that `decision` rests on: its own, or those that it revisits."""
+    if decision["revisits"] is None:
+        return decision["trainings"]
+    at = decision["chain"], decision["revisits"]
+    (visited,) = [line for line in decisions(lines) if (line["chain"], line["i"]) == at]
+    return visited["trainings"]
+
+
+def end_line(first: Line, lines: list[Line], k_best: Sequence[int], test: dict[str, Any]) -> Line:
+    """λ_best, the tuner's recommendation, and the λ of the best score seen.
+
+    With several chains λ_best is that of the chain whose own has the best score, and "chains" has
+    them all.
+    """
+    kind, done = first["score"], decisions(lines)
+    own = [[line for line in done if line["chain"] == c] for c in range(len(k_best))]
     return {
         "line": "end",
-        "trainings": len(done),
+        "decisions": len(done),
+        "trainings": sum(len(line["trainings"]) for line in done),
+        "chains": [_point(at_best(kind, lines_of, k_best)) for lines_of in own],
         "lambda_best": _point(at_best(kind, done, k_best)),
         "best_score": _point(best(kind, done)),
         "test": test,
     }
 
 
-def at_best(kind: str, lines: list[Line], k_best: int) -> Line:
-    """The best training at position `k_best`: the one whose weights meet the test set."""
-    return best(kind, [line for line in trainings(lines) if line["k"] == k_best])
-
-
 def _point(line: Line) -> dict[str, Any]:
-    return {name: line[name] for name in ("i", "k", "values", "score")}
+    return {name: line[name] for name in ("chain", "i", "k", "values", "score")}

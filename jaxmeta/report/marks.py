@@ -60,6 +60,11 @@ def rate(row: Row) -> float:
     return row.learning_rate
 
 
+def by_chain(told: Story) -> list[list[Row]]:
+    """The decisions of each chain."""
+    return [[row for row in told.rows if row.chain == c] for c in range(told.chains)]
+
+
 def size(told: Story) -> float:
     """Of a marker, in points: smaller where there are many."""
     return 7.5 if len(told.rows) <= 40 else 5.0

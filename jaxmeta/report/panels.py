@@ -40,7 +40,7 @@ def figure(told: Story, headline: tuple[str, str], size: tuple[float, float]) ->
     middle = fig.add_subplot(left[1], sharex=top)
     walks = any(row.choice.p for row in told.rows)
     bottom = fig.add_subplot(left[2], sharex=top if walks else None)
-    top.set_xlim(-0.5, len(told.rows) - 0.5)
+    top.set_xlim(-0.5, max(row.i for row in told.rows) + 0.5)
     top.xaxis.set_major_locator(MaxNLocator(20, integer=True, min_n_ticks=1))
     draw_rates(top, told)
     draw_scores(middle, told)
@@ -61,7 +61,8 @@ def draw_rates(ax: Axes, told: Story) -> None:
     ax.set_title("Learning rate λ")
     if told.logarithmic:
         ax.set_yscale("log")
-    marks.points(ax, told, told.rows, iteration, rate, linestyle="-", color=PALE, lw=1)
+    for rows in marks.by_chain(told):
+        marks.points(ax, told, rows, iteration, rate, linestyle="-", color=PALE, lw=1)
     entries = []
     for move, (colour, marker) in MOVES.items():
         rows = [row for row in told.rows if row.choice.move == move]
@@ -98,9 +99,10 @@ def draw_scores_over_rates(ax: Axes, told: Story) -> None:
 def _scores(ax: Axes, told: Story, x: Place) -> list[Line2D]:
     """Scores over `x`, filled where not worse than the one before; the legend's entries."""
     scale = Scale([row.score for row in told.rows], told.counts)
-    marks.points(
-        ax, told, told.rows, x, lambda row: scale(row.score), linestyle="-", color=PALE, lw=1
-    )
+    for rows in marks.by_chain(told):
+        marks.points(
+            ax, told, rows, x, lambda row: scale(row.score), linestyle="-", color=PALE, lw=1
+        )
     entries = []
     for better, name in ((None, ""), (True, "not worse"), (False, "worse")):
         rows = [r for r in told.rows if r.better is better and r.score.value is not None]
@@ -116,9 +118,14 @@ def _scores(ax: Axes, told: Story, x: Place) -> list[Line2D]:
 
 
 def draw_probabilities(ax: Axes, told: Story) -> None:
-    """p1, p2, p3 stacked, and each draw u in the band of the move that it picked."""
-    ax.set_title("Probabilities and draws")
-    masses = np.array([row.choice.p for row in told.rows])
+    """p1, p2, p3 stacked, and each draw u in the band of the move that it picked.
+
+    Of several chains the one that λ_best is of.
+    """
+    chain = told.lambda_best.chain if told.lambda_best else 0
+    ax.set_title("Probabilities and draws" + (f", chain {chain}" if told.chains > 1 else ""))
+    own = [row for row in told.rows if row.chain == chain]
+    masses = np.array([row.choice.p for row in own])
     edges = np.arange(len(masses) + 1) - 0.5
     # A step holds until the next edge, so the last one is named twice.
     tops = np.cumsum(np.vstack([masses, masses[-1:]]), axis=1).T
@@ -128,7 +135,7 @@ def draw_probabilities(ax: Axes, told: Story) -> None:
         ax.fill_between(edges, bottom, top, step="post", color=colour, linewidth=0)
         entries.append(entry(f"{p} {move}", marker="s", color=colour, ms=9))
         bottom = top
-    drawn = [row for row in told.rows if row.choice.u is not None]
+    drawn = [row for row in own if row.choice.u is not None]
     style = {"marker": "o", "color": INK, "mec": "white", "clip_on": False}
     marks.points(ax, told, drawn, iteration, lambda row: row.choice.u or 0.0, **style)
     ax.set_ylim(0, 1)
@@ -141,23 +148,26 @@ def draw_curves(ax: Axes, bar: Axes, told: Story) -> None:
     ax.set_title("Learning curves")
     rates = [row.learning_rate for row in told.rows]
     norm = (LogNorm if told.logarithmic else Normalize)(min(rates), max(rates))
-    scale = Scale([score for row in told.rows for score in row.curve], told.counts)
-    for row in told.rows:
-        colour, chosen = RATES(norm(row.learning_rate)), row is told.lambda_best
-        epochs, heights = np.arange(1, len(row.curve) + 1), [scale(score) for score in row.curve]
+    fresh = [(row, one) for row in told.rows if row.revisits is None for one in row.trainings]
+    scale = Scale([score for _, one in fresh for score in one.curve], told.counts)
+    chosen_i = told.lambda_best and (told.lambda_best.chain, told.lambda_best.revisits)
+    for row, one in fresh:
+        chosen = row is told.lambda_best or (row.chain, row.i) == chosen_i
+        colour = RATES(norm(row.learning_rate))
+        epochs, heights = np.arange(1, len(one.curve) + 1), [scale(score) for score in one.curve]
         if chosen:
             ax.plot(epochs, heights, color=INK, lw=4.5, zorder=2.4)
         thin = marks.size(told) / 6
         ax.plot(epochs, heights, color=colour, lw=2.5 if chosen else thin, zorder=2 + chosen / 2)
-        if row.best_epoch:
-            at = row.best_epoch, heights[row.best_epoch - 1]
+        if one.best_epoch:
+            at = one.best_epoch, heights[one.best_epoch - 1]
             ax.plot(*at, marker="o", ms=5, color=colour, mec="white", mew=0.7, zorder=2.7)
             if chosen:
                 marks.star(ax, *at)
-    diverged = [row for row in told.rows if row.score.value is None]
-    for row in diverged:
+    diverged = [(row, one) for row, one in fresh if one.score.value is None]
+    for row, one in diverged:
         colour = RATES(norm(row.learning_rate))
-        marks.crosses(ax, told, [row], lambda row: len(row.curve), color=colour)
+        marks.crosses(ax, told, [row], lambda _, one=one: len(one.curve), color=colour)
     scale.mark(ax.yaxis, *ax.get_ylim())
     ax.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
     ax.set_xlabel("epoch")

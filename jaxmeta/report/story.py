@@ -5,10 +5,11 @@ errors a float. Probabilities are recorded in units whose sum is certainty (`tun
 fractions here.
 """
 
+import statistics
 from typing import Any, NamedTuple
 
 from jaxmeta.record.journal import JournalError, Line
-from jaxmeta.record.lines import COUNT, at_best, best, trainings
+from jaxmeta.record.lines import COUNT, at_best, best, decisions, trainings_of
 
 MOVES = {1: "up", 2: "keep", 3: "down"}  # the poster's c
 ARROWS = {"up": "↑ up", "keep": "= keep", "down": "↓ down", "": "–"}
@@ -49,19 +50,43 @@ class Choice(NamedTuple):
     p: tuple[float, float, float] | None
 
 
-class Row(NamedTuple):
-    """One training: what was asked, what came of it, and what the tuner made of it."""
+class Trained(NamedTuple):
+    """One training of a decision."""
 
+    score: Score
+    best_epoch: int  # from 1; 0 where it diverged
+    curve: tuple[Score, ...]  # after each epoch
+
+
+class Row(NamedTuple):
+    """One decision: what was asked, what came of it, and what the tuner made of it."""
+
+    chain: int
     i: int
     k: int
     learning_rate: float
     choice: Choice
     score: Score
-    best_epoch: int  # from 1; 0 where it diverged
-    curve: tuple[Score, ...]  # after each epoch
-    better: bool | None  # not worse than the training before; None for the first, or if nobody asks
-    outcome: str  # "better", "equal" or "worse" than the training before; "" where `better` is None
+    trainings: tuple[Trained, ...]  # a replicate each
+    revisits: int | None  # the iteration that these trainings were run in; None: this one
+    better: bool | None  # not worse than the decision before; None for the first, or if nobody asks
+    outcome: str  # "better", "equal" or "worse" than the decision before; "" where `better` is None
     line: Line  # as it was recorded
+
+    @property
+    def spread(self) -> float | None:
+        """The standard deviation of the replicates' scores; None for one, or where one diverged.
+
+        In percent for counts, else as the scores are.
+        """
+        values = [one.score.value for one in self.trainings]
+        if len(values) < 2 or None in values:
+            return None
+        counts = isinstance(values[0], int)
+        return statistics.stdev(
+            100 * v / one.score.of if counts else v  # pyright: ignore
+            for v, one in zip(values, self.trainings, strict=True)
+        )
 
 
 class Story(NamedTuple):
@@ -72,10 +97,13 @@ class Story(NamedTuple):
     tuner_options: dict[str, Any]
     training_options: dict[str, Any]
     seed: int
+    chains: int
+    replicates: int  # trainings a decision
+    paired: bool  # one key for all trainings
     scored_on: str
     score: str  # what a score is, in words
-    of: int
-    at_most: int  # trainings
+    of: int  # examples that a training is scored on
+    at_most: int  # decisions
     logarithmic: bool  # whether neighbouring learning rates have equal ratios
     rows: list[Row]
     lambda_best: Row | None  # what the tuner stands for (its best training); None before the first
@@ -103,41 +131,63 @@ def story(lines: list[Line]) -> Story:
     options.pop("one", None)  # `choice` has it from p
     kind, of = first["score"], first["data"][first["scored_on"]]
     rows: list[Row] = []
-    for line in trainings(lines):
-        rows.append(row(line, of, rows[-1] if rows else None))
+    last: dict[int, Row] = {}  # of each chain
+    where: dict[tuple[int, int], Row] = {}
+    for line in decisions(lines):
+        here = row(line, trainings_of(lines, line), of, last.get(line["chain"]))
+        rows.append(here)
+        last[here.chain] = where[here.chain, here.i] = here
     end = next((line for line in lines if line["line"] == "end"), None)
+    at_most = options["i_max"] * first["chains"]
+    k_best = [last[c].line["told"]["k_best"] if c in last else 0 for c in range(first["chains"])]
+
+    def row_of(line: Line) -> Row:
+        return where[line["chain"], line["i"]]
+
     return Story(
         task=_task(first["task"]),
         tuner=options.pop("name"),
         tuner_options=options,
         training_options=first["training"],
         seed=first["seed"],
+        chains=first["chains"],
+        replicates=first["replicates"],
+        paired=first["keys"] == "paired",
         scored_on=first["scored_on"],
         score=kind,
         of=of,
-        at_most=options["i_max"],
+        at_most=at_most,
         logarithmic=options.get("geometry") != "additive",
         rows=rows,
-        lambda_best=rows[at_best(kind, lines, _k_best(rows))["i"]] if rows else None,
-        best_score=rows[best(kind, trainings(lines))["i"]] if rows else None,
+        lambda_best=row_of(at_best(kind, lines, k_best)) if rows else None,
+        best_score=row_of(best(kind, decisions(lines))) if rows else None,
         test=read_score(end["test"]["score"], end["test"]["of"]) if end else None,
-        ending=_ending(rows, options["i_max"], finished=end is not None),
+        ending=_ending(first, rows, at_most, finished=end is not None),
     )
 
 
-def row(line: Line, of: int, before: Row | None) -> Row:
-    """The training that `line` records, scored on `of` examples, after the training `before`."""
+def row(line: Line, entries: list[Line], of: int, before: Row | None) -> Row:
+    """The decision that `line` records on the trainings `entries`, each scored on `of` examples,
+    after the decision `before` of its chain."""
     better = None if before is None else line["told"].get("better")
     words = {None: "", False: "worse", True: "better"}
     equal = better and before is not None and line["score"] == before.line["score"]
     return Row(
+        chain=line["chain"],
         i=line["i"],
         k=line["k"],
         learning_rate=float.fromhex(line["values"]["learning_rate"]),
         choice=choice(line["asked"]),
-        score=read_score(line["score"], of),
-        best_epoch=line["best_epoch"],
-        curve=tuple(read_score(points, of) for points in line["curve"]),
+        score=read_score(line["score"], of * len(entries)),
+        trainings=tuple(
+            Trained(
+                score=read_score(entry["score"], of),
+                best_epoch=entry["best_epoch"],
+                curve=tuple(read_score(points, of) for points in entry["curve"]),
+            )
+            for entry in entries
+        ),
+        revisits=line["revisits"],
         better=better,
         outcome="equal" if equal else words[better],
         line=line,
@@ -176,16 +226,14 @@ def _task(task: dict[str, Any]) -> str:
     return f"{task['name']} ({options})" if options else task["name"]
 
 
-def _k_best(rows: list[Row]) -> int:
-    """The position that the tuner stands for after these trainings."""
-    return rows[-1].line["told"]["k_best"]
-
-
-def _ending(rows: list[Row], at_most: int, finished: bool) -> str:
+def _ending(first: Line, rows: list[Row], at_most: int, finished: bool) -> str:
     done = len(rows)
+    what = "trainings" if first["replicates"] == 1 and first["keys"] != "paired" else "decisions"
     if not finished:
-        return f"not finished: {done} of at most {at_most} trainings so far"
+        return f"not finished: {done} of at most {at_most} {what} so far"
     if done == at_most:
-        return f"finished: all {done} trainings"
+        return f"finished: all {done} {what}"
+    if first["chains"] > 1:
+        return f"finished: {done} of at most {at_most} {what} in {first['chains']} chains"
     noprog = rows[-1].line["told"]["noprog"]
-    return f"finished: {done} of at most {at_most} trainings, since {noprog} in a row got worse"
+    return f"finished: {done} of at most {at_most} {what}, since {noprog} in a row got worse"

@@ -35,10 +35,13 @@ def to_json(lines: list[Line]) -> dict[str, Any]:
         "tuner": lines[0]["tuner"],
         "training": lines[0]["training"],
         "seed": told.seed,
+        "chains": told.chains,
+        "replicates": told.replicates,
+        "keys": lines[0]["keys"],
         "scored_on": told.scored_on,
         "score": told.score,
         "finished": told.test is not None,
-        "trainings": [_training(row) for row in told.rows],
+        "decisions": [_decision(row) for row in told.rows],
         "lambda_best": None if best is None else _point(best),
         "best_score": None if top is None else _point(top),
         "test": None if told.test is None else _score(told.test),
@@ -47,6 +50,7 @@ def to_json(lines: list[Line]) -> dict[str, Any]:
 
 def _point(row: Row) -> dict[str, Any]:
     return {
+        "chain": row.chain,
         "i": row.i,
         "learning_rate": row.learning_rate,
         "learning_rate_hex": row.learning_rate.hex(),
@@ -54,7 +58,7 @@ def _point(row: Row) -> dict[str, Any]:
     }
 
 
-def _training(row: Row) -> dict[str, Any]:
+def _decision(row: Row) -> dict[str, Any]:
     choice = row.choice
     exact = {}
     if choice.p is not None:
@@ -71,9 +75,16 @@ def _training(row: Row) -> dict[str, Any]:
         "u": choice.u,
         "p": choice.p,
         **exact,
-        "best_epoch": row.best_epoch,
         "better": row.better,
-        "curve": [_score(points) for points in row.curve],
+        "revisits": row.revisits,
+        "trainings": [
+            {
+                **_score(one.score),
+                "best_epoch": one.best_epoch,
+                "curve": [_score(points) for points in one.curve],
+            }
+            for one in row.trainings
+        ],
     }
 
 
@@ -99,14 +110,26 @@ def _head(told: Story) -> Table:
         ("tuner", f"{told.tuner}  {show_options(told.tuner_options)}"),
         ("training", show_options(told.training_options)),
         ("seed", str(told.seed)),
+        *_design(told),
         ("score", f"{told.score}, {told.scored_on} split of {told.of} examples"),
     )
+
+
+def _design(told: Story) -> list[tuple[str, str]]:
+    """What is not the poster's: chains, replicates, paired keys."""
+    words = [f"{told.chains} chains"] if told.chains > 1 else []
+    words += [f"{told.replicates} replicates a decision, scores added"] * (told.replicates > 1)
+    words += ["paired keys: a learning rate is trained once in a chain"] * told.paired
+    return [("design", "; ".join(words))] if words else []
 
 
 def trajectory(told: Story, rows: list[Row]) -> Table:
     """A line for each of `rows`, trainings of the study `told`."""
     walks = any(row.choice.p is not None for row in told.rows)
+    spread = told.replicates > 1
     grid = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    if told.chains > 1:
+        grid.add_column("chain", justify="right", style="dim")
     grid.add_column("i", justify="right", style="dim")
     grid.add_column("λ", no_wrap=True)
     if walks:
@@ -114,21 +137,35 @@ def trajectory(told: Story, rows: list[Row]) -> Table:
         grid.add_column("u", no_wrap=True)
         grid.add_column(" p1   p2   p3", no_wrap=True)
     grid.add_column("score", justify="right", no_wrap=True)
+    if spread:
+        grid.add_column("±", justify="right", no_wrap=True)
     grid.add_column("epoch", justify="right", no_wrap=True)
     if walks:
         grid.add_column("", no_wrap=True)
     grid.add_column("", no_wrap=True)
     for row in rows:
-        came = [str(row.i), show_rate(row.learning_rate)]
+        came = [str(row.chain)] if told.chains > 1 else []
+        came += [str(row.i), show_rate(row.learning_rate)]
         if walks:
             came += _choice(row)
-        came += [str(row.score), f"{row.best_epoch}/{len(row.curve)}"]
+        came.append(str(row.score))
+        if spread:
+            came.append(show_spread(told, row))
+        came.append(" ".join(f"{one.best_epoch}/{len(one.curve)}" for one in row.trainings))
         if walks:
             came.append(row.outcome)
-        came.append(_mark(told, row))
+        again = "" if row.revisits is None else f"as i = {row.revisits} "
+        came.append(again + _mark(told, row))
         failed = row.better is False or row.score.value is None
         grid.add_row(*(Text(cell) for cell in came), style="dim" if failed else "")
     return grid
+
+
+def show_spread(told: Story, row: Row) -> str:
+    """The standard deviation of a decision's replicates, each by itself."""
+    if row.spread is None:
+        return ""
+    return f"{row.spread:.2f} %" if told.counts else f"{row.spread:.3g}"
 
 
 def _choice(row: Row) -> list[str]:
@@ -151,8 +188,8 @@ def bests(told: Story) -> Table:
     rows = []
     if told.lambda_best is not None and told.best_score is not None:
         rows = [
-            (f"{BEST_LAMBDA} λ_best", *_cells(told.lambda_best)),
-            (f"{BEST_SCORE} best score", *_cells(told.best_score)),
+            (f"{BEST_LAMBDA} λ_best", *_cells(told, told.lambda_best)),
+            (f"{BEST_SCORE} best score", *_cells(told, told.best_score)),
         ]
     if told.test is not None:
         unseen = (
@@ -162,5 +199,6 @@ def bests(told: Story) -> Table:
     return _pairs(*rows)
 
 
-def _cells(row: Row) -> tuple[str, str, str]:
-    return f"λ = {show_rate(row.learning_rate)}", str(row.score), f"training {row.i}"
+def _cells(told: Story, row: Row) -> tuple[str, str, str]:
+    chain = f"chain {row.chain}, " if told.chains > 1 else ""
+    return f"λ = {show_rate(row.learning_rate)}", str(row.score), f"{chain}training {row.i}"

@@ -7,7 +7,8 @@ best evaluation (ALGORITHM: "Train_N"). Hyperparameter values are traced: a new 
 again.
 
 The loop stops at the end of any epoch it is told to and goes on from there with the same bits, so a
-training can be watched, saved and resumed without being changed.
+training can be watched, saved and resumed without being changed. Several trainings run side by side
+in its lanes (`training.lanes`), each at its own epoch.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -26,13 +27,14 @@ from jax import lax
 from jaxmeta import keys, score
 from jaxmeta.arithmetic import tree_sum
 from jaxmeta.training import digest
+from jaxmeta.training.batch import Batch
+from jaxmeta.training.lanes import Lanes
+from jaxmeta.training.progress import Params, Progress, Rest, Result
 
 # Fixed, since the size of a batch can change the last bit of its rows (BITS, section 2).
 EVALUATION_BATCH = 500
 
 Arrays = tuple[jax.Array, jax.Array]  # inputs [n, ...], targets [n, ...]
-Params = Any
-Rest = Any  # what a network carries beside its weights, batch statistics for example
 
 
 class Problem(Protocol):
@@ -100,32 +102,11 @@ class Training:
             )
         return self.steps_per_epoch or available
 
-
-class Progress(NamedTuple):
-    """A training at the end of an epoch: all that is needed to go on."""
-
-    params: Params
-    rest: Rest
-    optimizer: Any
-    epoch: jax.Array  # int32, epochs done
-    finite: jax.Array  # bool, no loss and no output was NaN or infinite so far
-    best: jax.Array  # int32, the best evaluation
-    best_epoch: jax.Array  # int32, the epoch (from 1) after which it was seen first
-    curve: jax.Array  # int32[N], the evaluation after each epoch
-    losses: jax.Array  # float32[N], the mean training loss of each epoch's last mini-batch
-    digests: jax.Array  # uint32[N, 4], of the weights after each epoch
-
-
-class Result(NamedTuple):
-    """What a training hands back, on the host."""
-
-    score: int  # the best evaluation, or DIVERGED
-    best_epoch: int  # the epoch (from 1) after which it was seen first; 0 if none was
-    epochs: int  # epochs done
-    curve: list[int]  # the evaluation after each of them
-    losses: list[float]  # the mean loss of each epoch's last mini-batch
-    digests: list[str]  # of the weights, 32 hexadecimal digits an epoch
-    diverged: bool
+    def ended(self, result: Result) -> bool:
+        """Whether a training with this `result` has come to its end: by its epochs, by its patience
+        or because it diverged."""
+        waited = result.epochs - result.best_epoch
+        return result.diverged or result.epochs >= self.epochs or waited >= self.patience
 
 
 Watch = Callable[[Progress], None] | None
@@ -134,20 +115,35 @@ Watch = Callable[[Progress], None] | None
 class Program:
     """Train_N for one problem, one set of arrays and one length; compiled once, at the first use.
 
+    `begin` makes the `Progress` of one training. `go_on` trains W of them, stacked: every array of
+    a stack has a leading axis of W. `take` and `put` move one out of a stack and into it.
+
     Args:
       problem: network, loss, score and optimiser.
       train, evaluation: inputs and targets, kept on the device; the score is taken on `evaluation`.
       training: epochs, patience and batches.
+      lanes: how many trainings run side by side, and how.
+      device: the jax.Device; None for JAX's own choice.
     """
 
-    def __init__(self, problem: Problem, train: Any, evaluation: Any, training: Training) -> None:
-        self.problem, self.training = problem, training
+    def __init__(
+        self,
+        problem: Problem,
+        train: Any,
+        evaluation: Any,
+        training: Training,
+        lanes: Lanes = Lanes(),  # noqa: B008 it is frozen
+        device: Any = None,
+    ) -> None:
+        self.problem, self.training, self.lanes, self.device = problem, training, lanes, device
         self.steps = training.steps(len(train[0]))
-        self.train_data: Arrays = jax.device_put(tuple(train))
-        self.evaluation_data: Arrays = jax.device_put(tuple(evaluation))
+        self.train_data: Arrays = jax.device_put(tuple(train), device)
+        self.evaluation_data: Arrays = jax.device_put(tuple(evaluation), device)
         self.begin = jax.jit(self._begin)
-        # `go_on` takes its progress over, weights and moments in place.
+        # `go_on` and `put` take their stack over, weights and moments in place.
         self.go_on = jax.jit(self._go_on, donate_argnums=0)
+        self.put = jax.jit(_put, donate_argnums=0)
+        self.take = jax.jit(_take)
         self.evaluate = jax.jit(partial(_evaluate, problem))
 
     def _begin(self, key: jax.Array, values: dict[str, jax.Array], x: jax.Array) -> Progress:
@@ -166,21 +162,33 @@ class Program:
             digests=jnp.zeros((n, 4), jnp.uint32),
         )
 
-    def _wanted(self, at: Progress) -> jax.Array:
-        """Line 3 and 7: go on until N epochs, until patience ends or until it diverges."""
-        waiting = at.epoch - at.best_epoch < self.training.patience
-        return at.finite & waiting & (at.epoch < self.training.epochs)
-
     def _go_on(
+        self,
+        at: Progress,
+        key_data: jax.Array,
+        values: dict[str, jax.Array],
+        until: jax.Array,
+        train: Arrays,
+        evaluation: Arrays,
+    ) -> Progress:
+        """Each lane until `until` (int32[W]) epochs of it are done or no more is wanted."""
+
+        def one(at, key_data, values, until):
+            key = jax.random.wrap_key_data(key_data, impl=keys.IMPL)
+            return self._epochs(at, key, values, until, train, evaluation)
+
+        return self.lanes.side_by_side(one, at, key_data, values, until)
+
+    def _epochs(
         self,
         at: Progress,
         key: jax.Array,
         values: dict[str, jax.Array],
+        until: jax.Array,
         train: Arrays,
         evaluation: Arrays,
-        until: jax.Array,
     ) -> Progress:
-        """Epochs until `until` (int32) of them are done or no more is wanted."""
+        """One lane of `_go_on`."""
         optimizer = self.problem.optimizer(**values)
         examples, batch = len(train[0]), self.training.batch_size
         one_over_batch = np.float32(1 / batch)
@@ -225,16 +233,20 @@ class Program:
                 digests=at.digests.at[at.epoch].set(digest.digest(params)),
             )
 
-        return lax.while_loop(lambda at: self._wanted(at) & (at.epoch < until), epoch, at)
+        def more(at: Progress) -> jax.Array:
+            """Lines 3 and 7; see `Training.ended`."""
+            waiting = at.epoch - at.best_epoch < self.training.patience
+            return at.finite & waiting & (at.epoch < jnp.minimum(until, self.training.epochs))
+
+        return lax.while_loop(more, epoch, at)
 
     def fingerprint(self) -> dict[str, str]:
         """SHA-256 of the program as JAX wrote it (StableHLO) and as XLA compiled it, unlocated."""
-        key, values = keys.root(0), {"learning_rate": jnp.float32(1)}
-        first = self.train_data[0][:1]
-        at = jax.eval_shape(self._begin, key, values, first)
+        batch = Batch(self)
+        batch.start(0, self.fresh(keys.root(0), _ANY), keys.root(0), _ANY)
         programs = [
-            self.begin.lower(key, values, first),
-            self.go_on.lower(at, key, values, self.train_data, self.evaluation_data, jnp.int32(1)),
+            self.begin.lower(keys.root(0), _traced(_ANY), self.train_data[0][:1]),
+            self.go_on.lower(*batch.arguments({})),
         ]
         texts = {
             "program": "".join(program.as_text() for program in programs),
@@ -266,7 +278,7 @@ class Program:
         until: int | None = None,
         watch: Watch = None,
     ) -> tuple[Result, Progress]:
-        """Go on from `at`, which is taken over, as if the training had never stopped.
+        """Go on from `at`, alone in the first lane, as if the training had never stopped.
 
         Args:
           key: the training's own key.
@@ -275,14 +287,26 @@ class Program:
           watch: sees the end of every epoch; changes nothing.
         """
         last = self.training.epochs if until is None else min(until, self.training.epochs)
-        while int(at.epoch) < last and bool(self._wanted(at)):
-            stop = last if watch is None else int(at.epoch) + 1
-            at = self.go_on(
-                at, key, _traced(values), self.train_data, self.evaluation_data, jnp.int32(stop)
-            )
+        batch = Batch(self)
+        batch.start(0, at, key, values)
+        now = batch.results()[0]
+        while now.epochs < last and not self.training.ended(now):
+            batch.advance({0: last if watch is None else now.epochs + 1})
+            now = batch.results()[0]
             if watch is not None:
-                watch(at)
-        return result(at), at
+                watch(batch.progress(0))
+        return now, batch.progress(0)
+
+
+_ANY = {"learning_rate": 1.0}  # the values of a program that is compiled and not run
+
+
+def _put(stack: Progress, lane: jax.Array, at: Progress) -> Progress:
+    return jax.tree.map(lambda x, y: lax.dynamic_update_index_in_dim(x, y, lane, 0), stack, at)
+
+
+def _take(stack: Progress, lane: jax.Array) -> Progress:
+    return jax.tree.map(lambda x: lax.dynamic_index_in_dim(x, lane, 0, keepdims=False), stack)
 
 
 def _unlocated(hlo: str) -> str:
@@ -294,20 +318,6 @@ def _unlocated(hlo: str) -> str:
 
 def _traced(values: dict[str, float]) -> dict[str, jax.Array]:
     return {name: jnp.float32(value) for name, value in values.items()}
-
-
-def result(at: Progress) -> Result:
-    """What a training at `at` has to show."""
-    n = int(at.epoch)
-    return Result(
-        score=int(at.best),
-        best_epoch=int(at.best_epoch),
-        epochs=n,
-        curve=np.asarray(at.curve)[:n].tolist(),
-        losses=np.asarray(at.losses)[:n].tolist(),
-        digests=[digest.to_hex(words) for words in np.asarray(at.digests)[:n]],
-        diverged=not bool(at.finite),
-    )
 
 
 def _evaluate(

@@ -1,5 +1,6 @@
 """Tuners: who chooses the next training. Pure, exact, and knowing nothing of networks or disks."""
 
+from jaxmeta.tuning.chains import KEYS, Chains, Name, Turn, of_record
 from jaxmeta.tuning.grid import Grid
 from jaxmeta.tuning.lattice import GEOMETRIES, Lattice
 from jaxmeta.tuning.presets import PRESETS, TUNERS, from_record, make, to_record
@@ -9,15 +10,20 @@ from jaxmeta.tuning.walk import Walk, Wanted
 
 __all__ = [
     "GEOMETRIES",
+    "KEYS",
     "PRESETS",
     "TUNERS",
+    "Chains",
     "Grid",
     "Lattice",
+    "Name",
     "TuneLearningRate",
     "Tuner",
+    "Turn",
     "Walk",
     "Wanted",
     "from_record",
     "make",
+    "of_record",
     "to_record",
 ]

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
@@ -28,11 +29,18 @@ WIDTH = 256
 LOWEST, HIGHEST = float(DIVERGED), np.inf
 
 
-class Foreseen(NamedTuple):
-    """A training that may be needed."""
+class Key(NamedTuple):
+    """What tells a training of a chain from all others."""
 
     i: int  # the iteration whose key it is trained with; 0 for all where keys are paired
     k: int  # its position
+    r: int  # which of its replicates; 0 for a tuner that asks for none
+
+
+class Foreseen(NamedTuple):
+    """A training that may be needed."""
+
+    key: Key
     probability: float  # of being needed; where keys are paired, in its likeliest iteration
 
 
@@ -40,21 +48,21 @@ class _Branches(NamedTuple):
     """Distinct futures at one iteration, its training asked for."""
 
     state: np.ndarray  # int32[n, leaves], the tuner's
-    k: np.ndarray  # int32[n], the position asked for
+    asked: np.ndarray  # int32[n, 2], position and replicate asked for
     low: np.ndarray  # float64[n], the least that the score before can be
     high: np.ndarray  # float64[n], the most that it can be
     mass: np.ndarray  # float64[n], probabilities
 
 
-def name(i: int, k: int, paired: bool) -> tuple[int, int]:
-    """What tells the training that iteration i wants at position k from all others."""
-    return (0 if paired else i), k
+def key(i: int, k: int, r: int, paired: bool) -> Key:
+    """Of the training that iteration i wants at position k."""
+    return Key(0 if paired else i, k, r)
 
 
 def ahead(
     walk: Walk,
     lanes: int,
-    known: Mapping[tuple[int, int], int],
+    known: Mapping[Key, int],
     paired: bool = False,
     depth: int | None = None,
 ) -> list[Foreseen]:
@@ -66,7 +74,7 @@ def ahead(
 
     Args:
       lanes: how many trainings can run side by side.
-      known: scores by `name`: of the trainings run ahead, and with paired keys of all that ran.
+      known: scores by `key`: of the trainings run ahead, and with paired keys of all that ran.
       depth: look no further ahead than so many iterations; None: until the lanes are filled, and
         over `lanes` iterations at least, since a later training can be the more probable one.
     """
@@ -74,36 +82,37 @@ def ahead(
         return []
     if not isinstance(walk.tuner, Foreseeable):
         depth = 0
-    found: dict[tuple[int, int], float] = {}
+    found: dict[Key, float] = {}
     at = _now(walk)
     for distance in count():
-        positions, where = np.unique(at.k, return_inverse=True)
-        names = [name(walk.i + distance, int(k), paired) for k in positions]
-        for training, mass in zip(names, np.bincount(where, at.mass), strict=True):
+        asked, where = np.unique(at.asked, axis=0, return_inverse=True)
+        where = where.reshape(-1)
+        trainings = [key(walk.i + distance, int(k), int(r), paired) for k, r in asked]
+        for training, mass in zip(trainings, np.bincount(where, at.mass), strict=True):
             if training not in known:
                 found[training] = max(found.get(training, 0.0), float(mass))
         if distance == depth or len(found) >= lanes <= distance + 1:
             break
-        least = np.array([known.get(training, LOWEST) for training in names])[where]
-        most = np.array([known.get(training, HIGHEST) for training in names])[where]
+        least = np.array([known.get(training, LOWEST) for training in trainings])[where]
+        most = np.array([known.get(training, HIGHEST) for training in trainings])[where]
         at = _next(walk, walk.i + distance + 1, at, least, most)
-        if not len(at.k):
+        if not len(at.asked):
             break
     likeliest = sorted(found, key=lambda training: -found[training])[:lanes]
-    return [Foreseen(*training, found[training]) for training in likeliest]
+    return [Foreseen(training, found[training]) for training in likeliest]
 
 
 def _now(walk: Walk) -> _Branches:
     """The one branch at the walk's own iteration."""
-    state, k = _ask(walk.tuner, walk.root, np.uint32(walk.i), walk.state)
+    state, asked = _ask(walk.tuner, walk.root, np.uint32(walk.i), walk.state)
     # The first training has none before it, and cannot but do as well.
     before = LOWEST if walk.score is None else float(walk.score)
-    return _Branches(*map(np.array, ([state], [k], [before], [before], [1.0])))
+    return _Branches(*map(np.array, ([state], [asked], [before], [before], [1.0])))
 
 
 def _next(walk: Walk, i: int, at: _Branches, least: np.ndarray, most: np.ndarray) -> _Branches:
     """The branches at iteration i; the scores asked for at i - 1 are within [least, most]."""
-    n = len(at.k)
+    n = len(at.asked)
     # First all with the better outcome, score >= score before, then all with the worse.
     low = np.concatenate([np.maximum(at.low, least), least])
     high = np.concatenate([most, np.minimum(at.high - 1, most)])
@@ -113,25 +122,25 @@ def _next(walk: Walk, i: int, at: _Branches, least: np.ndarray, most: np.ndarray
     states = np.resize(np.tile(at.state, (2, 1)), (2 * WIDTH, at.state.shape[1]))
     better = np.resize(np.repeat([True, False], n), 2 * WIDTH)
     stepped = _step(walk.tuner, walk.root, np.uint32(i), states, better)
-    state, k, done = (np.asarray(x)[: 2 * n] for x in stepped)
+    state, asked, done = (np.asarray(x)[: 2 * n] for x in stepped)
     on = np.flatnonzero(possible & ~done)
-    futures = np.column_stack([state, k, low, high])[on]
+    futures = np.column_stack([state, asked, low, high])[on]
     _, one, where = np.unique(futures, axis=0, return_index=True, return_inverse=True)
     mass = np.bincount(where.reshape(-1), mass[on])
     top = np.argsort(-mass, kind="stable")[:WIDTH]
     one = on[one[top]]
-    return _Branches(state[one], k[one], low[one], high[one], mass[top])
+    return _Branches(state[one], asked[one], low[one], high[one], mass[top])
 
 
 @partial(jax.jit, static_argnames="tuner")
 def _ask(tuner: Tuner, root: jax.Array, i: jax.Array, state: State) -> tuple[jax.Array, jax.Array]:
     state, asked = tuner.ask(keys.derive(root, "adjust", i), state)
-    return ravel_pytree(state)[0], asked.k
+    return ravel_pytree(state)[0], jnp.stack([asked.k, getattr(asked, "r", jnp.int32(0))])
 
 
 @partial(jax.jit, static_argnames="tuner")
 def _step(tuner: Foreseeable, root: jax.Array, i: jax.Array, states: jax.Array, better: jax.Array):
-    """Each of `states` after its outcome and asked for iteration i; the position; whether done."""
+    """Each of `states` after its outcome and asked for iteration i; what it asks; whether done."""
     unravel = ravel_pytree(tuner.init())[1]
 
     def step(state, better):
@@ -153,24 +162,24 @@ def simulate(
     tuner: Tuner,
     seed: int,
     lanes: int,
-    score: Callable[[int, int], int],
+    score: Callable[[Key], int],
     paired: bool = False,
     depth: int | None = None,
 ) -> Simulated:
     """A walk in which every training takes one unit of time and `lanes` of them run side by side.
 
-    `score(i, k)` is that of the training that `Foreseen` names so. The rounds of one lane over
+    `score` is given what names a training. The rounds of one lane over
     those of several are the speed-up of a single chain, in trainings needed.
     """
     walk = Walk(tuner, seed)
-    known: dict[tuple[int, int], int] = {}
+    known: dict[Key, int] = {}
     path, rounds = [], 0
     while not walk.done:
         wanted = walk.ask()
-        needed = name(wanted.i, wanted.k, paired)
+        needed = key(wanted.i, wanted.k, wanted.r, paired)
         if needed not in known:
             foreseen = ahead(walk, lanes, known, paired, depth)
-            known |= {(i, k): score(i, k) for i, k, _ in foreseen}
+            known |= {training: score(training) for training, _ in foreseen}
             rounds += 1
         path.append((wanted, walk.tell(known[needed])))
     return Simulated(path, rounds, len(known))

@@ -15,6 +15,7 @@ class Wanted(NamedTuple):
 
     i: int  # its index, from 0
     k: int  # its position
+    r: int  # which of its replicates; 0 for a tuner that asks for none
     values: dict[str, float]  # its hyperparameters, float32 values
     asked: dict[str, Any]  # what the tuner says of the choice, as JSON
 
@@ -36,11 +37,11 @@ def _done(tuner: Tuner, state: State) -> jax.Array:
 
 
 class Walk:
-    """The decisions of a study: a function of its tuner, its seed and the scores told so far."""
+    """The decisions of a chain: a function of its tuner, its keys and the scores told so far."""
 
-    def __init__(self, tuner: Tuner, seed: int) -> None:
+    def __init__(self, tuner: Tuner, seed: int, chain: int = 0) -> None:
         self.tuner = tuner
-        self.root = keys.root(seed)
+        self.root = keys.chain(keys.root(seed), chain)
         self.state = self._asked = tuner.init()
         self.i = 0
         self.score: int | None = None  # told last
@@ -52,8 +53,8 @@ class Walk:
     def ask(self) -> Wanted:
         """The training of index i; asking twice gives the same answer."""
         self._asked, asked = _ask(self.tuner, self.root, np.uint32(self.i), self.state)
-        k = int(asked.k)
-        return Wanted(self.i, k, self.tuner.values(k), as_json(asked))
+        k, r = int(asked.k), int(getattr(asked, "r", 0))
+        return Wanted(self.i, k, r, self.tuner.values(k), as_json(asked))
 
     def tell(self, score: int) -> dict[str, Any]:
         """Learn the score of the training asked for last; what the tuner made of it, as JSON."""
@@ -61,10 +62,6 @@ class Walk:
         self.i += 1
         self.score = score
         return as_json(told)
-
-    def training_key(self, i: int) -> jax.Array:
-        """The key of training i ("independent" keys: it depends on i alone)."""
-        return keys.derive(self.root, "train", i, 0)
 
 
 def as_json(info: NamedTuple) -> dict[str, Any]:

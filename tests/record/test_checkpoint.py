@@ -4,46 +4,71 @@ import chex
 import jax.numpy as jnp
 import pytest
 
-from jaxmeta.record.checkpoint import FOLDER, Checkpoint
+from jaxmeta.record.checkpoint import FOLDER, Checkpoints, forget
 from jaxmeta.record.journal import JournalError
 from jaxmeta.training.digest import digest, to_hex
 
 PROGRESS = {"w": jnp.arange(6.0).reshape(2, 3), "epoch": jnp.int32(4), "good": jnp.bool_(True)}
 
 
-def checkpoint(folder, seconds=0.0):
-    return Checkpoint(folder, lambda progress: to_hex(digest(progress)), seconds)
+def checkpoints(folder, seconds=0.0):
+    return Checkpoints(folder, lambda progress: to_hex(digest(progress)), seconds)
+
+
+def names(folder):
+    return {path.name.split("_")[0] for path in (folder / FOLDER).glob("*")}
 
 
 def test_what_was_saved_last_is_loaded(tmp_path):
-    keeper = checkpoint(tmp_path)
-    keeper.save(2, 1, PROGRESS)
+    keeper = checkpoints(tmp_path)
+    keeper.save("0.2.-3.0", 1, PROGRESS)
     later = {**PROGRESS, "epoch": jnp.int32(10)}
-    keeper.save(2, 10, later)
-    chex.assert_trees_all_equal(checkpoint(tmp_path).load(2, PROGRESS), later)
+    keeper.save("0.2.-3.0", 10, later)
+    chex.assert_trees_all_equal(checkpoints(tmp_path).load("0.2.-3.0", PROGRESS), later)
     assert len(list((tmp_path / FOLDER).iterdir())) == 1
-    assert checkpoint(tmp_path).load(3, PROGRESS) is None
-    keeper.clear()
+    assert checkpoints(tmp_path).load("0.2.-3.1", PROGRESS) is None
+
+
+def test_one_is_forgotten_and_the_others_stay(tmp_path):
+    keeper = checkpoints(tmp_path)
+    for name in ("0.1.2.0", "0.1.2.1", "0.11.2.0"):
+        keeper.save(name, 1, PROGRESS)
+    forget(tmp_path, "0.1.2.0")
+    assert names(tmp_path) == {"0.1.2.1", "0.11.2.0"}
+    forget(tmp_path)
     assert not (tmp_path / FOLDER).exists()
 
 
 def test_short_epochs_are_not_saved(tmp_path):
-    checkpoint(tmp_path, seconds=60).save(0, 1, PROGRESS)
-    assert not (tmp_path / FOLDER).exists()
+    for seconds, due in ((60, False), (0, True)):
+        keeper = checkpoints(tmp_path, seconds)
+        keeper.load("a", PROGRESS)
+        assert keeper.due("a") == due
+
+
+def test_saving_takes_a_small_part_of_the_time(tmp_path):
+    keeper = checkpoints(tmp_path)
+    keeper.save("a", 1, PROGRESS)
+    assert not keeper.due("a")  # a save takes longer than no time
+
+
+def test_without_a_folder_nothing_is_saved():
+    keeper = checkpoints(None)
+    assert keeper.load("a", PROGRESS) is None and not keeper.due("a")
 
 
 def test_what_is_damaged_is_not_used(tmp_path):
-    checkpoint(tmp_path).save(0, 1, PROGRESS)
+    checkpoints(tmp_path).save("a", 1, PROGRESS)
     (saved,) = (tmp_path / FOLDER).iterdir()
-    saved.rename(saved.with_name("0-1-" + "0" * 32))  # the digest is another's
-    assert checkpoint(tmp_path).load(0, PROGRESS) is None
+    saved.rename(saved.with_name("a_1_" + "0" * 32))  # the digest is another's
+    assert checkpoints(tmp_path).load("a", PROGRESS) is None
     for path in list((tmp_path / FOLDER).rglob("*")):
         if path.is_file():
             path.write_bytes(b"")
-    assert checkpoint(tmp_path).load(0, PROGRESS) is None
+    assert checkpoints(tmp_path).load("a", PROGRESS) is None
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / FOLDER).touch()
     with pytest.raises(JournalError, match="must take a checkpoint, and did not"):
-        checkpoint(tmp_path).save(0, 1, PROGRESS)
+        checkpoints(tmp_path).save("a", 1, PROGRESS)

@@ -7,16 +7,16 @@ import numpy as np
 
 from jaxmeta import Study, Training, arrays, classification, regression
 from jaxmeta.record.journal import FORMAT, Journal, Line, read
-from jaxmeta.record.lines import end_line, recorded, show, training_line
+from jaxmeta.record.lines import EXACT, decision_line, end_line, recorded, show
 from jaxmeta.tasks.small import Perceptron
-from jaxmeta.tuning import Tuner, Walk, Wanted
+from jaxmeta.tuning import Chains, Tuner, Turn, Wanted
 
 VALIDATION, TEST = 5000, 10000
 EPOCHS, PATIENCE = 20, 3
 
 
 def study_of(
-    tuner: Tuner, seed: int = 0, numbers: bool = False, scored_on: str = "validation"
+    tuner: Tuner, seed: int = 0, numbers: bool = False, scored_on: str = "validation", **design
 ) -> Study:
     """A study of a task that nobody trains: of numbers, or of three classes."""
     x, x_test = (np.zeros((n, 1), np.float32) for n in (VALIDATION + 50, TEST))
@@ -27,7 +27,14 @@ def study_of(
         y, y_test = np.arange(len(x)) % 3, np.arange(TEST) % 3
         data = arrays("toy", x, y, test=(x_test, y_test), validation=VALIDATION)
         task = classification("toy", Perceptron(2, 3), data)
-    return Study(task, tuner, Training(epochs=EPOCHS, patience=PATIENCE), seed, scored_on)
+    training = Training(epochs=EPOCHS, patience=PATIENCE)
+    return Study(task, tuner, training, seed, scored_on, **design)
+
+
+def chains_of(study: Study) -> Chains:
+    """Its decisions, before the first."""
+    paired, exact = study.keys == "paired", study.task.score == EXACT
+    return Chains(study.tuner, study.seed, study.chains, study.replicates, paired, exact)
 
 
 def write(
@@ -43,24 +50,28 @@ def write(
       train: the score after each epoch; a last one of DIVERGED is a training that diverged.
       test: the score on the test set.
     """
-    walk = Walk(study.tuner, study.seed)
+    chains = chains_of(study)
     with Journal.create(folder) as journal:
         first = {"line": "study", "format": FORMAT, **study.configuration(), "environment": {}}
         journal.append(first)
-        while not walk.done:
-            if walk.i == stop:
+        while (turn := chains.turn()) is not None:
+            if chains.decided == stop:
                 return read(folder)
-            wanted = walk.ask()
-            journal.append(line_of(first, wanted, train(wanted), walk))
-        shown = {"score": show(study.task.score, test), "of": TEST, "weights": "0" * 32}
-        k_best = int(study.tuner.recommend(walk.state))
-        journal.append(end_line(first, journal.lines, k_best, shown))
+            curves = [train(turn.wanted) for _ in chains.missing(turn)]
+            journal.append(line_of(first, turn, curves, chains))
+        shown = {"score": show(study.task.score, test), "of": TEST, "trainings": []}
+        journal.append(end_line(first, journal.lines, chains.recommended, shown))
     return read(folder)
 
 
-def line_of(first: Line, wanted: Wanted, curve: list[int], walk: Walk) -> Line:
-    """The line of a training with this `curve`, as far as early stopping lets it run."""
-    shown = [show(first["score"], points) for points in curve]
-    measured = {"curve": shown, "losses": ["0x1p-1"] * len(curve), "digests": ["0"] * len(curve)}
-    trained = recorded(first, measured)
-    return training_line(first, wanted, trained, walk.tell(trained.score))
+def line_of(first: Line, turn: Turn, curves: list[list[int]], chains: Chains) -> Line:
+    """The line of a decision on trainings with these `curves`, as far as early stopping lets them
+    run."""
+    trained = []
+    for name, curve in zip(chains.missing(turn), curves, strict=True):
+        shown = [show(first["score"], points) for points in curve]
+        digests, losses = ["0"] * len(curve), ["0x1p-1"] * len(curve)
+        entry = {"curve": shown, "losses": losses, "digests": digests}
+        trained.append(recorded(first, entry))
+        chains.learn(name, trained[-1].score)
+    return decision_line(first, turn, trained, *chains.tell(turn))

@@ -104,13 +104,13 @@ def test_a_move_held_at_a_bound_says_so(tmp_path):
     held = [line["asked"]["held"] for line in lines[1:-1]]
     assert any(held)
     assert ["held" in row(lines, i) for i in range(12)] == held
-    assert [training["held"] for training in to_json(lines)["trainings"]] == held
+    assert [training["held"] for training in to_json(lines)["decisions"]] == held
 
 
 def test_a_grid_has_neither_moves_nor_draws(tmp_path):
     lines = write(tmp_path / "a", study_of(Grid(i_max=3)), lambda wanted: [1000 * wanted.i])
     assert row(lines, 1).split() == "1 0.001 1000/5000 = 20.00 % 1/1".split()
-    assert to_json(lines)["trainings"][1]["p"] is None
+    assert to_json(lines)["decisions"][1]["p"] is None
 
 
 def test_scores_on_the_test_split_are_not_called_unseen(tmp_path):
@@ -125,7 +125,7 @@ def test_json_has_floats_and_beside_them_exactly(tmp_path):
     study = study_of(make(preset="logarithmic", i_max=3), numbers=True)
     lines = write(tmp_path / "a", study, lambda _: [to_rank(next(scores))], test=to_rank(-0.1))
     told = json.loads(json.dumps(to_json(lines), allow_nan=False))
-    for line, training in zip(lines[1:-1], told["trainings"], strict=True):
+    for line, training in zip(lines[1:-1], told["decisions"], strict=True):
         assert training["learning_rate_hex"] == line["values"]["learning_rate"]
         assert float.fromhex(training["learning_rate_hex"]) == training["learning_rate"]
         assert training["score_hex"] == line["score"]
@@ -139,7 +139,7 @@ def test_json_has_floats_and_beside_them_exactly(tmp_path):
 def test_json_draws_fall_into_the_band_of_their_move(tmp_path):
     scores = iter(n * 7919 % 5000 for n in range(40))
     study = study_of(TuneLearningRate(i_max=40, noprog_max=40))
-    trainings = to_json(write(tmp_path / "a", study, lambda _: [next(scores)]))["trainings"]
+    trainings = to_json(write(tmp_path / "a", study, lambda _: [next(scores)]))["decisions"]
     assert {training["move"] for training in trainings} == {None, "up", "keep", "down"}
     for training in trainings[1:]:
         p1, p2, _ = training["p"]
@@ -148,6 +148,6 @@ def test_json_draws_fall_into_the_band_of_their_move(tmp_path):
 
 
 def test_json_has_null_where_a_training_diverged(walked):
-    training = to_json(walked)["trainings"][3]
+    training = to_json(walked)["decisions"][3]
     assert training["score"] is None and "accuracy" not in training
-    assert [points["score"] for points in training["curve"]] == [9, None]
+    assert [points["score"] for points in training["trainings"][0]["curve"]] == [9, None]

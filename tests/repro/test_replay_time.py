@@ -24,14 +24,14 @@ def test_a_hundred_decisions(tmp_path):
 
     write(tmp_path / "a", study, curve)
     lines = read(tmp_path / "a")
-    assert sum(line["line"] == "training" for line in lines) == 100
+    assert sum(line["line"] == "decision" for line in lines) == 100
     inside, whole = [], []
     for _ in range(5):
         started = time.perf_counter()
         finish(jaxmeta("replay", tmp_path / "a"))
         whole.append(time.perf_counter() - started)
         started = time.perf_counter()
-        assert replay(lines).done
+        assert replay(lines).turn() is None
         inside.append(time.perf_counter() - started)
     print(
         f"\nreplay of 100 trainings: {statistics.median(inside):.3f} s; as a command, with Python "

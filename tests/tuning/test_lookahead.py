@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxmeta.tuning import TUNERS, Grid, Lattice, TuneLearningRate, Walk
-from jaxmeta.tuning.lookahead import WIDTH, ahead, simulate
+from jaxmeta.tuning.lookahead import WIDTH, Key, ahead, simulate
 from jaxmeta.tuning.protocol import Foreseeable
 
 EVERY = 10**6  # lanes enough for all that can be named
@@ -31,7 +31,7 @@ WALKS = {
 
 def table(seed):
     """A score for every training: 0 to 8, the same in every process."""
-    return lambda i, k: hashlib.sha256(f"{seed},{i},{k}".encode()).digest()[0] % 9
+    return lambda key: hashlib.sha256(f"{seed},{key.i},{key.k}".encode()).digest()[0] % 9
 
 
 def outcomes(walk, before, known):
@@ -40,7 +40,7 @@ def outcomes(walk, before, known):
     `before` is the set of scores that the training before may have had.
     """
     wanted = walk.ask()
-    name = (wanted.i, wanted.k)
+    name = Key(wanted.i, wanted.k, 0)
     for better in (True, False):
         scores = {known[name]} if name in known else RANGE
         scores = {s for s in scores if any((s >= b) == better for b in before)}
@@ -59,7 +59,7 @@ def reached(walk, known):
         paths = [path for path in paths if not path[0].done]
         for path, _, mass in paths:
             wanted = path.ask()
-            found[wanted.i, wanted.k] += mass
+            found[Key(wanted.i, wanted.k, 0)] += mass
         paths = [
             (after, scores, mass / len(ways))
             for path, before, mass in paths
@@ -70,7 +70,7 @@ def reached(walk, known):
 
 
 def named(walk, known, paired=False):
-    return {(i, k): p for i, k, p in ahead(walk, EVERY, known, paired, DEPTH)}
+    return dict(ahead(walk, EVERY, known, paired, DEPTH))
 
 
 def follow(walk, score):
@@ -78,7 +78,7 @@ def follow(walk, score):
     path = []
     while not walk.done:
         wanted = walk.ask()
-        path.append((wanted, walk.tell(score(wanted.i, wanted.k))))
+        path.append((wanted, walk.tell(score(Key(wanted.i, wanted.k, 0)))))
     return path
 
 
@@ -92,19 +92,19 @@ def test_names_what_trying_all_outcomes_reaches(tuner, seed):
         whole = reached(walk, {})
         assert named(walk, {}) == whole
         for part in (0.2, 0.5, 0.9):
-            known = {name: score(*name) for name in whole if random.random() < part}
+            known = {name: score(name) for name in whole if random.random() < part}
             some = reached(walk, known)
             assert named(walk, known) == some
             pruned += some.keys() | known.keys() < whole.keys()
         wanted = walk.ask()
-        walk.tell(score(wanted.i, wanted.k))
+        walk.tell(score(Key(wanted.i, wanted.k, 0)))
     assert bool(pruned) == (tuner is not WALKS["grid"])  # known scores did exclude some
 
 
 def test_probabilities_of_an_iteration_sum_to_one_while_all_branches_are_followed():
     total = defaultdict(float)
-    for i, _, p in ahead(Walk(ENDLESS, 3), EVERY, {}, depth=20):
-        total[i] += p
+    for key, p in ahead(Walk(ENDLESS, 3), EVERY, {}, depth=20):
+        total[key.i] += p
     whole = WIDTH.bit_length()
     assert [total[i] for i in range(whole)] == [1.0] * whole
     assert 0.1 < total[20] < 1  # the improbable ones were let go
@@ -115,18 +115,18 @@ def test_most_probable_first_and_the_next_one_at_their_head():
     for _ in range(6):
         wanted = walk.ask()
         foreseen = ahead(walk, 7, {})
-        chances = [p for _, _, p in foreseen]
+        chances = [p for _, p in foreseen]
         assert len(set(foreseen)) == 7
-        assert foreseen[0] == (wanted.i, wanted.k, 1.0)
+        assert foreseen[0] == (Key(wanted.i, wanted.k, 0), 1.0)
         assert chances == sorted(chances, reverse=True)
         assert foreseen == ahead(walk, EVERY, {}, depth=6)[:7]  # of seven iterations
-        walk.tell(score(wanted.i, wanted.k))
+        walk.tell(score(Key(wanted.i, wanted.k, 0)))
 
 
 def test_trainings_that_are_known_leave_their_lanes_to_others():
     walk, known, seen = Walk(ENDLESS, 5), {}, []
     for _ in range(6):
-        foreseen = [(i, k) for i, k, _ in ahead(walk, 4, known)]
+        foreseen = [key for key, _ in ahead(walk, 4, known)]
         assert len(foreseen) == 4 and not known.keys() & foreseen
         known |= {name: 7 for name in foreseen}
         seen += foreseen
@@ -143,14 +143,14 @@ def test_looking_changes_nothing():
 
 def test_nothing_beyond_the_end():
     walk = Walk(TuneLearningRate(i_max=3), 0)
-    assert {i for i, _, _ in ahead(walk, EVERY, {})} == {0, 1, 2}
+    assert {key.i for key, _ in ahead(walk, EVERY, {})} == {0, 1, 2}
     follow(walk, table(0))
     assert ahead(walk, EVERY, {}) == []
 
 
 def test_a_grid_has_one_future():
     """Far further than the branches could be followed if they did not meet."""
-    assert ahead(Walk(Grid(i_max=60), 0), 40, {}) == [(i, i, 1.0) for i in range(40)]
+    assert ahead(Walk(Grid(i_max=60), 0), 40, {}) == [(Key(i, i, 0), 1.0) for i in range(40)]
 
 
 @pytest.mark.parametrize("lanes", range(1, 9))
@@ -167,10 +167,10 @@ def test_unneeded_results_are_dropped():
     """What the true path does not meet may score anything; the control changes what it meets."""
     tuner = TuneLearningRate(p_eps=0.2, i_max=30)
     alone = follow(Walk(tuner, 0), table(0))
-    path = {(wanted.i, wanted.k) for wanted, _ in alone}
-    run = simulate(tuner, 0, 8, lambda i, k: table(0 if (i, k) in path else 1)(i, k))
+    path = {Key(wanted.i, wanted.k, 0) for wanted, _ in alone}
+    run = simulate(tuner, 0, 8, lambda key: table(0 if key in path else 1)(key))
     assert run.path == alone and run.trainings > len(path)
-    run = simulate(tuner, 0, 8, lambda i, k: table(0 if i != 3 else 1)(i, k))
+    run = simulate(tuner, 0, 8, lambda key: table(0 if key.i != 3 else 1)(key))
     assert run.path != alone
 
 
@@ -182,7 +182,7 @@ def test_depth_0_looks_at_the_next_training_alone():
 @pytest.mark.parametrize("lanes", [1, 2, 5])
 def test_paired_keys_train_a_position_once(lanes):
     tuner = TuneLearningRate(p_eps=0.2, i_max=40, noprog_max=40)
-    alone = follow(Walk(tuner, 1), lambda i, k: table(1)(0, k))
+    alone = follow(Walk(tuner, 1), lambda key: table(1)(key._replace(i=0)))
     run = simulate(tuner, 1, lanes, table(1), paired=True)
     visited = {wanted.k for wanted, _ in alone}
     assert run.path == alone
@@ -198,12 +198,12 @@ def test_with_paired_keys_all_that_can_be_needed_is_named():
         for trial in range(20):
             score, there = table(f"{step} {trial}"), copy.copy(walk)
             while there.i <= walk.i + DEPTH:
-                name = (0, there.ask().k)
+                name = Key(0, there.ask().k, 0)
                 assert name in known or name in foreseen
-                there.tell(known.get(name, score(*name)))
-        name = (0, walk.ask().k)
+                there.tell(known.get(name, score(name)))
+        name = Key(0, walk.ask().k, 0)
         assert name in known or foreseen[name] == 1.0
-        walk.tell(known.setdefault(name, table(2)(*name)))
+        walk.tell(known.setdefault(name, table(2)(name)))
 
 
 @pytest.mark.parametrize("tuner", [make() for make in TUNERS.values()], ids=list(TUNERS))
@@ -230,4 +230,4 @@ def test_a_tuner_that_supposes_nothing_is_not_looked_ahead_of():
             return getattr(self.tuner, name)
 
     walk = Walk(Blind(ENDLESS), 0)  # pyright: ignore[reportArgumentType]: it is one by __getattr__
-    assert ahead(walk, 4, {}) == [(0, 0, 1.0)]
+    assert ahead(walk, 4, {}) == [(Key(0, 0, 0), 1.0)]

@@ -1,0 +1,174 @@
+"""Trainings in this process: a thread for each device, and on each device the lanes of one program.
+
+A lane is refilled whenever its training comes to its end, at the end of an epoch of all, so that a
+training that stops early or diverges holds nobody up.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxmeta import keys
+from jaxmeta.engine.protocol import Event, Job, Recipe
+from jaxmeta.record import environment
+from jaxmeta.record.checkpoint import Checkpoints
+from jaxmeta.training.batch import Batch
+from jaxmeta.training.digest import digest, to_hex
+from jaxmeta.training.program import Program
+
+
+def program_of(recipe: Recipe, device: Any = None) -> Program:
+    """Train_N as `recipe` has it."""
+    data = recipe.task.data
+    evaluation = getattr(data, recipe.scored_on)
+    return Program(recipe.task, data.train, evaluation, recipe.training, recipe.lanes, device)
+
+
+class Local:
+    """Every device of this process at work for one study."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        # The default device is left unnamed, so that its program is that of a process with one.
+        self._programs = [
+            program_of(recipe, None if d == 0 else device)
+            for d, device in enumerate(jax.local_devices())
+        ]
+        self._compiled_digest = jax.jit(digest)  # operation by operation it would take seconds
+        self._wanted: list[Job] = []
+        self._running: dict[str, int] = {}  # the device of each training in a lane
+        self._done: set[str] = set()  # nobody needs these twice, whoever heard of it too late
+        self._changed = threading.Condition()
+        self._closing = False
+        self._happened: SimpleQueue[Event | BaseException] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def lanes(self) -> int:
+        return len(self._programs) * self._recipe.lanes.width
+
+    def surroundings(self) -> dict[str, Any]:
+        return {**environment.fingerprint(), **self._programs[0].fingerprint()}
+
+    def want(self, jobs: Sequence[Job]) -> None:
+        with self._changed:
+            self._wanted = list(jobs)
+            self._changed.notify_all()
+
+    def next(self) -> Event:
+        happened = self._happened.get()
+        if isinstance(happened, BaseException):
+            raise happened
+        return happened
+
+    def __enter__(self) -> "Local":
+        for d, program in enumerate(self._programs):
+            thread = threading.Thread(target=self._serve, args=(d, program), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self, d: int, program: Program) -> None:
+        """The life of one device."""
+        try:
+            lanes = _Lanes(self._recipe, program, self._compiled_digest)
+            while (jobs := self._jobs(d)) is not None:
+                lanes.hold(jobs)
+                for event in lanes.epoch():
+                    if event.done:
+                        with self._changed:
+                            self._done.add(event.name)
+                    self._happened.put(event)
+        except BaseException as error:  # noqa: BLE001 raised where it is heard, in `next`
+            self._happened.put(error)
+
+    def _jobs(self, d: int) -> list[Job] | None:
+        """What device `d` runs next: what it has and is still wanted, and new ones while it has
+        room; waits for some. None: it is time to go."""
+        with self._changed:
+            while not self._closing:
+                wanted = [job for job in self._wanted if job.name not in self._done]
+                names = {job.name for job in wanted}
+                self._running = {n: at for n, at in self._running.items() if at != d or n in names}
+                mine = [job for job in wanted if self._running.get(job.name) == d]
+                free = [job for job in wanted if job.name not in self._running]
+                new = free[: self._recipe.lanes.width - len(mine)]
+                self._running |= {job.name: d for job in new}
+                if mine or new:
+                    return mine + new
+                self._changed.wait()
+        return None
+
+
+class _Lanes:
+    """The lanes of one device and the jobs in them."""
+
+    def __init__(self, recipe: Recipe, program: Program, compiled_digest: Any) -> None:
+        self._recipe, self._program = recipe, program
+        self._checkpoints = Checkpoints(
+            Path(recipe.folder) if recipe.folder else None,
+            lambda progress: to_hex(compiled_digest(progress)),
+        )
+        self._batch = Batch(program)
+        self._jobs: list[Job | None] = [None] * recipe.lanes.width
+        self._epochs = [0] * recipe.lanes.width  # done, of each
+        self._since = [0.0] * recipe.lanes.width
+
+    @property
+    def jobs(self) -> list[Job]:
+        return [job for job in self._jobs if job is not None]
+
+    def hold(self, jobs: list[Job]) -> None:
+        """Give up what is not among `jobs`, and start what is not yet here in the free lanes."""
+        names = {job.name for job in jobs}
+        self._jobs = [job if job and job.name in names else None for job in self._jobs]
+        here = {job.name for job in self.jobs}
+        for job in jobs:
+            if job.name not in here:
+                self._start(self._jobs.index(None), job)
+
+    def _start(self, lane: int, job: Job) -> None:
+        self._since[lane] = time.monotonic()
+        key = jax.random.wrap_key_data(jnp.array(job.key, jnp.uint32), impl=keys.IMPL)
+        at = self._program.fresh(key, job.values)
+        at = self._checkpoints.load(job.name, at) or at
+        self._batch.start(lane, at, key, job.values)
+        self._jobs[lane], self._epochs[lane] = job, int(at.epoch)
+
+    def epoch(self) -> list[Event]:
+        """One epoch of every job."""
+        training = self._recipe.training
+        real = [(lane, job) for lane, job in enumerate(self._jobs) if job is not None]
+        self._batch.advance({lane: self._epochs[lane] + 1 for lane, _ in real})
+        results, events = self._batch.results(), []
+        for lane, job in real:
+            result = results[lane]
+            self._epochs[lane] = result.epochs
+            done = training.ended(result) or result.epochs == job.epochs
+            test = self._test(lane) if done and job.test else None
+            seconds = time.monotonic() - self._since[lane]
+            events.append(Event(job.name, result, done, seconds, test))
+            if done:
+                self._jobs[lane] = None
+            elif self._checkpoints.due(job.name):
+                self._checkpoints.save(job.name, result.epochs, self._batch.progress(lane))
+        return events
+
+    def _test(self, lane: int) -> int:
+        at = self._batch.progress(lane)
+        data = jax.tree.map(jnp.asarray, tuple(self._recipe.task.data.test))
+        points, _ = self._program.evaluate(at.params, at.rest, data)
+        return int(points)

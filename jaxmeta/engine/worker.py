@@ -1,0 +1,51 @@
+"""A worker process: a local engine at the other end of a line (see `workers`)."""
+
+import os
+import sys
+import threading
+from multiprocessing.connection import Connection
+
+import cloudpickle
+
+from jaxmeta.engine.local import Local
+
+
+def main(descriptor: int) -> None:
+    """Hear a recipe, say what engine came of it, then run what is wanted until the line is cut."""
+    connection = Connection(descriptor)
+    try:
+        engine = Local(cloudpickle.loads(connection.recv_bytes()))
+        connection.send((engine.lanes, engine.surroundings()))
+    except Exception as error:
+        connection.send(_portable(error))
+        raise
+
+    def listen() -> None:
+        try:
+            while True:
+                engine.want(connection.recv())
+        except (EOFError, OSError):
+            os._exit(0)  # nobody is there to hear of what runs: at once, in the middle of it
+
+    threading.Thread(target=listen, daemon=True).start()
+    with engine:
+        while True:
+            try:
+                event = engine.next()
+            except Exception as error:
+                connection.send(_portable(error))
+                raise
+            connection.send(event)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or where it cannot be sent, its words."""
+    try:
+        cloudpickle.loads(cloudpickle.dumps(error))
+    except Exception:  # noqa: BLE001 whatever it holds
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

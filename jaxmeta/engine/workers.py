@@ -1,0 +1,170 @@
+"""Trainings in worker processes on this machine, each with an engine of its own (`local`).
+
+A worker is `python -m jaxmeta.engine.worker` at the other end of a pair of sockets. One that dies
+is replaced and its trainings are given to others, which go on from what it saved; a worker whose
+parent dies ends itself.
+"""
+
+import copyreg
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import cloudpickle
+import jax
+
+from jaxmeta.engine.protocol import Event, Job, Recipe
+from jaxmeta.record import environment
+from jaxmeta.record.journal import JournalError
+
+# Functions with a gradient of their own go by name, like all others of a module.
+for kind in (jax.custom_vjp, jax.custom_jvp):
+    copyreg.pickle(kind, lambda function: function.__qualname__)
+
+# So many workers in a row may die without finishing an epoch between them.
+DEATHS = 5
+
+
+class Workers:
+    """`n` processes at work for one study; the lanes are those of all of them."""
+
+    def __init__(self, recipe: Recipe, n: int) -> None:
+        try:
+            self._recipe = cloudpickle.dumps(recipe)
+        except Exception as error:  # whatever the user's objects raise
+            raise ValueError(
+                f"a task must be made of what can be sent to worker processes, and is not "
+                f"({error}); run without workers, or define its functions at the top of a module"
+            ) from error
+        self._n = n
+        self._workers: list[_Worker] = []
+        self._wanted: list[Job] = []
+        self._done: set[str] = set()
+        self._events: list[Event] = []
+        self._deaths = 0
+        self._surroundings: dict[str, Any] = {}
+
+    @property
+    def lanes(self) -> int:
+        return sum(worker.lanes for worker in self._workers)
+
+    def surroundings(self) -> dict[str, Any]:
+        return self._surroundings
+
+    def want(self, jobs: Sequence[Job]) -> None:
+        self._wanted = list(jobs)
+        self._share()
+
+    def next(self) -> Event:
+        while not self._events:
+            self._listen()
+        return self._events.pop(0)
+
+    def __enter__(self) -> "Workers":
+        try:
+            self._workers = [_Worker(self._recipe) for _ in range(self._n)]
+            while not all(worker.lanes for worker in self._workers):
+                self._listen()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.connection.close()
+        for worker in self._workers:
+            worker.process.wait()
+
+    def _share(self) -> None:
+        """Give each worker its part of what is wanted: what it has, and new ones where it has
+        room."""
+        wanted = [job for job in self._wanted if job.name not in self._done]
+        names = {job.name for job in wanted}
+        shares = {w: [job for job in w.jobs if job.name in names] for w in self._workers}
+        taken = {job.name for share in shares.values() for job in share}
+        free = [job for job in wanted if job.name not in taken]
+        while free:
+            # Where most room is, so that no worker has two while another has none.
+            roomiest = max(self._workers, key=lambda w: w.lanes - len(shares[w]))
+            if roomiest.lanes <= len(shares[roomiest]):
+                break
+            shares[roomiest].append(free.pop(0))
+        for worker, share in shares.items():
+            worker.give(share)
+
+    def _listen(self) -> None:
+        """Wait until a worker says something, or dies."""
+        ready = wait([worker.connection for worker in self._workers])
+        for worker in [worker for worker in self._workers if worker.connection in ready]:
+            try:
+                message = worker.connection.recv()
+            except (EOFError, OSError):
+                self._replace(worker)
+                continue
+            if isinstance(message, BaseException):
+                raise message
+            if isinstance(message, Event):
+                self._deaths = 0
+                if message.done:
+                    self._done.add(message.name)
+                self._events.append(message)
+            else:
+                worker.lanes, surroundings = message
+                self._compare(surroundings)
+                self._share()
+
+    def _compare(self, surroundings: dict[str, Any]) -> None:
+        self._surroundings = self._surroundings or surroundings
+        if changes := environment.differences(self._surroundings, surroundings):
+            raise JournalError(
+                "all workers must have one environment, and they differ ("
+                + "; ".join(changes)
+                + "); restore it, and resume"
+            )
+
+    def _replace(self, worker: "_Worker") -> None:
+        """Another in the place of one that died; what it ran is shared out anew."""
+        worker.connection.close()
+        status = worker.process.wait()
+        self._deaths += 1
+        if self._deaths > DEATHS:
+            raise JournalError(
+                f"a worker process must stay alive, and {self._deaths} in a row ended (the last "
+                f"with exit status {status}); look for what ends them, memory for one, then resume"
+            )
+        self._workers[self._workers.index(worker)] = _Worker(self._recipe)
+        self._share()
+
+
+class _Worker:
+    """One process, and this end of the line to it."""
+
+    def __init__(self, recipe: bytes) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jaxmeta.engine.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                # What the study imports, its worker must find.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the parent, who tells its workers
+            )
+        self.connection = Connection(ours.detach())
+        self.lanes = 0  # until it has said how many
+        self.jobs: list[Job] = []
+        self.connection.send_bytes(recipe)
+
+    def give(self, jobs: list[Job]) -> None:
+        """Tell it what to run, if that is news."""
+        if jobs != self.jobs:
+            self.jobs = jobs
+            try:
+                self.connection.send(jobs)
+            except OSError:
+                pass  # it is dead, and `next` will see it
