@@ -46,7 +46,7 @@ class Local:
         self._done: set[str] = set()  # nobody needs these twice, whoever heard of it too late
         self._changed = threading.Condition()
         self._closing = False
-        self._happened: SimpleQueue[Event | BaseException] = SimpleQueue()
+        self._happened: SimpleQueue[list[Event] | BaseException] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
     @property
@@ -61,7 +61,7 @@ class Local:
             self._wanted = list(jobs)
             self._changed.notify_all()
 
-    def next(self) -> Event:
+    def next(self) -> list[Event]:
         happened = self._happened.get()
         if isinstance(happened, BaseException):
             raise happened
@@ -87,11 +87,10 @@ class Local:
             lanes = _Lanes(self._recipe, program, self._compiled_digest)
             while (jobs := self._jobs(d)) is not None:
                 lanes.hold(jobs)
-                for event in lanes.epoch():
-                    if event.done:
-                        with self._changed:
-                            self._done.add(event.name)
-                    self._happened.put(event)
+                events = lanes.epoch()
+                with self._changed:
+                    self._done |= {event.name for event in events if event.done}
+                self._happened.put(events)
         except BaseException as error:  # noqa: BLE001 raised where it is heard, in `next`
             self._happened.put(error)
 

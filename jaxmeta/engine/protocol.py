@@ -87,8 +87,8 @@ class Engine(Protocol):
         given up at the end of its epoch."""
         ...
 
-    def next(self) -> Event:
-        """Wait for something to happen; never called with nothing wanted.
+    def next(self) -> list[Event]:
+        """Wait until something happens, and all that has; never called with nothing wanted.
 
         Raises:
           JournalError: trainings cannot be run any more.

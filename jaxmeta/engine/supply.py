@@ -30,8 +30,8 @@ class Scoreboard:
       lanes: trainings that can run side by side.
       busy: trainings that run now.
       trainings: that came to their end.
-      hits: trainings begun on a guess, before it was certain that they are needed, and needed.
-      misses: trainings begun on a guess and given up, or not needed in the end.
+      hits: trainings begun ahead of need, and needed.
+      misses: trainings begun ahead of need and given up, or not needed in the end.
       needed_seconds: that trainings which decisions rest on took, each by itself.
       busy_seconds: the same of all trainings, needed or not.
       seconds: since it began.
@@ -92,8 +92,8 @@ class Supply:
         self._engine, self._chains, self._cache, self._folder = engine, chains, cache, folder
         self._depth, self._on_epoch = depth, on_epoch
         self.board = Scoreboard(engine.lanes)
-        self._running: dict[Name, bool] = {}  # what the engine was told; whether on a guess
-        self._guessed: set[Name] = set()  # had on a guess, and not needed yet
+        self._running: dict[Name, bool] = {}  # what the engine was told; whether ahead of need
+        self._early: set[Name] = set()  # had ahead of need, and not needed yet
         self._seconds: dict[Name, float] = {}
         self._results: dict[Name, Result] = {}
         for text, result in cache.load().items():
@@ -105,12 +105,16 @@ class Supply:
         while self._chains.missing(turn):
             if news:
                 self._order(turn)
-            event = self._engine.next()
-            name, news = parse(event.name), event.done
-            self._on_epoch(name, event.result)
-            if event.done:
-                self._finished(name, event)
-                if name not in turn.trainings or self._chains.missing(turn):
+            events = self._engine.next()
+            news = any(event.done for event in events)
+            for event in events:
+                self._on_epoch(parse(event.name), event.result)
+            done = [event for event in events if event.done]
+            for event in done:
+                self._finished(parse(event.name), event)
+            complete = not self._chains.missing(turn)
+            for event in done:
+                if not complete or parse(event.name) not in turn.trainings:
                     self._cache.put(event.name, event.result)
         if turn.revisits is not None:
             return []
@@ -122,25 +126,25 @@ class Supply:
         for name in turn.trainings:
             self._results.pop(name, None)
             seconds += self._seconds.pop(name, 0.0)
-            self.board.hits += name in self._guessed
-            self._guessed.discard(name)
+            self.board.hits += name in self._early
+            self._early.discard(name)
             checkpoint.forget(self._folder, str(name))
         self.board.needed_seconds += seconds
         # With independent keys what this iteration did not need, nobody will.
-        stale = {n for n in self._guessed if (n.chain, n.i) == (turn.chain, turn.wanted.i)}
+        stale = {n for n in self._early if (n.chain, n.i) == (turn.chain, turn.wanted.i)}
         self._miss(set() if self._chains.paired else stale)
         return seconds
 
     def run(self, jobs: list[Job]) -> dict[str, Event]:
         """The last event of each of `jobs`, which are run now, and nothing else."""
-        self._miss(set(self._guessed) | {n for n, guess in self._running.items() if guess})
+        self._miss(self._early | {name for name, early in self._running.items() if early})
         return run_all(self._engine, jobs)
 
     def _order(self, turn: Turn) -> None:
         """Tell the engine what is wanted: what is certain, what runs and may be needed, and what
         may be needed most probably."""
         lanes = self._engine.lanes
-        ahead = self._chains.ahead(lanes + len(self._running), self._depth)
+        ahead = self._chains.ahead(lanes, self._depth)
         certain = dict.fromkeys(self._chains.missing(turn), 1.0)
         chances = certain | {n: chance for n, chance in ahead.items() if n not in certain}
 
@@ -152,13 +156,14 @@ class Supply:
         self._miss({name for name in given_up if self._running[name]})
         for name in given_up:
             checkpoint.forget(self._folder, str(name))
-        self._running = {n: self._running.get(n, chances[n] < 1) for n in wanted}
+        due = self._chains.due()
+        self._running = {n: self._running.get(n, n not in due) for n in wanted}
         self.board.busy, self.board.lanes = len(wanted), lanes
         self._engine.want([job(self._chains, name) for name in wanted])
 
     def _finished(self, name: Name, event: Event) -> None:
         if self._running.pop(name, False):
-            self._guessed.add(name)
+            self._early.add(name)
         self.board.trainings += 1
         self.board.busy = len(self._running)
         self.board.busy_seconds += event.seconds
@@ -171,7 +176,7 @@ class Supply:
 
     def _miss(self, names: set[Name]) -> None:
         self.board.misses += len(names)
-        self._guessed -= names
+        self._early -= names
         for name in names:
             self._running.pop(name, None)
 
@@ -190,10 +195,9 @@ def job(chains: Chains, name: Name) -> Job:
 def run_all(engine: Engine, jobs: list[Job]) -> dict[str, Event]:
     """Run `jobs` to their ends, as many side by side as there are lanes; their last events."""
     done: dict[str, Event] = {}
+    names = {job.name for job in jobs}
     while len(done) < len(jobs):
         left = [job for job in jobs if job.name not in done]
         engine.want(left[: engine.lanes])
-        event = engine.next()
-        if event.done and any(job.name == event.name for job in jobs):
-            done[event.name] = event
+        done |= {e.name: e for e in engine.next() if e.done and e.name in names}
     return done

@@ -31,11 +31,11 @@ def main(descriptor: int) -> None:
     with engine:
         while True:
             try:
-                event = engine.next()
+                events = engine.next()
             except Exception as error:
                 connection.send(_portable(error))
                 raise
-            connection.send(event)
+            connection.send(events)
 
 
 def _portable(error: Exception) -> Exception:

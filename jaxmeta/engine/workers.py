@@ -59,10 +59,11 @@ class Workers:
         self._wanted = list(jobs)
         self._share()
 
-    def next(self) -> Event:
+    def next(self) -> list[Event]:
         while not self._events:
             self._listen()
-        return self._events.pop(0)
+        events, self._events = self._events, []
+        return events
 
     def __enter__(self) -> "Workers":
         try:
@@ -108,11 +109,10 @@ class Workers:
                 continue
             if isinstance(message, BaseException):
                 raise message
-            if isinstance(message, Event):
+            if isinstance(message, list):
                 self._deaths = 0
-                if message.done:
-                    self._done.add(message.name)
-                self._events.append(message)
+                self._done |= {event.name for event in message if event.done}
+                self._events += message
             else:
                 worker.lanes, surroundings = message
                 self._compare(surroundings)

@@ -75,9 +75,14 @@ class Chains:
     def turn(self) -> Turn | None:
         """The decision that comes next, None after the last; asking twice gives the same answer."""
         open_walks = [(walk.i, c) for c, walk in enumerate(self.walks) if not walk.done]
-        if not open_walks:
-            return None
-        _, c = min(open_walks)
+        return self._turn(min(open_walks)[1]) if open_walks else None
+
+    def due(self) -> set[Name]:
+        """What the next decision of each chain rests on; all else is run ahead of need."""
+        turns = [self._turn(c) for c, walk in enumerate(self.walks) if not walk.done]
+        return {name for turn in turns for name in turn.trainings}
+
+    def _turn(self, c: int) -> Turn:
         wanted = self.walks[c].ask()
         key = lookahead.key(wanted.i, wanted.k, wanted.r, self.paired)
         return Turn(c, wanted, self._names(c, key), self._first[c].get(key))

@@ -66,7 +66,7 @@ def ahead(
     paired: bool = False,
     depth: int | None = None,
 ) -> list[Foreseen]:
-    """At most `lanes` trainings that `walk` may need and whose scores are not known.
+    """Trainings that `walk` may need and whose scores are not known, as many as `lanes` or more.
 
     Most probable first; at the head the walk's own next one, if its score is not known. With
     independent keys the branches followed are exactly those that some scores of the unknown
@@ -98,7 +98,7 @@ def ahead(
         at = _next(walk, walk.i + distance + 1, at, least, most)
         if not len(at.asked):
             break
-    likeliest = sorted(found, key=lambda training: -found[training])[:lanes]
+    likeliest = sorted(found, key=lambda training: -found[training])
     return [Foreseen(training, found[training]) for training in likeliest]
 
 
@@ -178,7 +178,7 @@ def simulate(
         wanted = walk.ask()
         needed = key(wanted.i, wanted.k, wanted.r, paired)
         if needed not in known:
-            foreseen = ahead(walk, lanes, known, paired, depth)
+            foreseen = ahead(walk, lanes, known, paired, depth)[:lanes]
             known |= {training: score(training) for training, _ in foreseen}
             rounds += 1
         path.append((wanted, walk.tell(known[needed])))

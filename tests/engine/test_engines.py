@@ -1,0 +1,191 @@
+"""Engines: the same results whoever runs the trainings, and none lost when a worker dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxmeta import Study, Training, arrays, classification, tasks
+from jaxmeta.engine import Job, Local, Workers, workers
+from jaxmeta.engine.local import program_of
+from jaxmeta.engine.supply import job, run_all
+from jaxmeta.record import checkpoint
+from jaxmeta.record.journal import JournalError
+from jaxmeta.training.lanes import Lanes
+from jaxmeta.tuning import Chains, Lattice, Name, TuneLearningRate
+
+TUNER = TuneLearningRate(Lattice(1e-3, 1.0, "logarithmic"))
+CHAINS = Chains(TUNER, 3)
+
+
+def recipe(lanes=Lanes(), folder="", epochs=3):  # noqa: B008 it is frozen
+    study = Study(tasks.make("spirals"), TUNER, Training(epochs, epochs), lanes=lanes)
+    return study.recipe(folder)
+
+
+def jobs(n, **options) -> list[Job]:
+    return [job(CHAINS, Name(0, i, i % 5, 0))._replace(**options) for i in range(n)]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The first jobs, each by itself in a program of one lane."""
+    program, results = program_of(recipe()), {}
+    for wanted in jobs(8):
+        key = CHAINS.training_key(Name(*map(int, wanted.name.split("."))))
+        results[wanted.name] = program.train(key, wanted.values)[0]
+    return results
+
+
+def check(engine, alone, n=8):
+    with engine:
+        events = run_all(engine, jobs(n))
+        assert {name: event.result for name, event in events.items()} == {
+            wanted.name: alone[wanted.name] for wanted in jobs(n)
+        }
+        return engine.lanes
+
+
+@pytest.mark.parametrize("lanes", [Lanes(), Lanes(3, "map"), Lanes(4, "vmap")], ids=str)
+def test_a_local_engine_has_the_results_of_trainings_alone(alone, lanes):
+    assert check(Local(recipe(lanes)), alone) == lanes.width
+
+
+def test_workers_have_them_too_and_one_that_dies_is_replaced(alone):
+    engine = Workers(recipe(Lanes(2, "map")), 2)
+    with engine:
+        assert engine.lanes == 4
+        first = engine._workers[0].process
+        engine.want(jobs(4))
+        os.kill(first.pid, signal.SIGKILL)
+        events = run_all(engine, jobs(8))
+        assert {n: e.result for n, e in events.items()} == alone
+        assert first.poll() == -signal.SIGKILL
+        assert first.pid not in {worker.process.pid for worker in engine._workers}
+        processes = [worker.process for worker in engine._workers]
+    assert all(process.poll() is not None for process in processes)
+
+
+def test_workers_that_die_again_and_again_end_the_study(monkeypatch):
+    monkeypatch.setattr(workers, "DEATHS", 1)
+    with Workers(recipe(epochs=100_000), 1) as engine:
+        engine.want(jobs(1))
+        engine._workers[0].process.kill()
+        with pytest.raises(JournalError, match="must stay alive, and 2 in a row ended"):
+            while True:
+                engine.next()
+                if engine._workers[0].lanes:  # the second has begun
+                    engine._deaths = 1  # as if it had not got so far
+                    engine._workers[0].process.kill()
+
+
+def test_workers_end_when_their_parent_is_killed():
+    script = (
+        "import sys, time; from tests.engine.test_engines import recipe, jobs\n"
+        "from jaxmeta.engine import Workers\n"
+        "engine = Workers(recipe(epochs=100_000), 1).__enter__(); engine.want(jobs(1))\n"
+        "engine.next(); print(engine._workers[0].process.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    os.kill(pid, 0)  # it lives
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and _alive(pid):
+        time.sleep(0.05)
+    assert not _alive(pid)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_job_ends_after_its_epochs_and_meets_the_test_set(alone):
+    (wanted,) = jobs(1, epochs=2, test=True)
+    with Local(recipe()) as engine:
+        event = run_all(engine, [wanted])[wanted.name]
+    whole, part = alone[wanted.name], event.result
+    assert part.epochs == 2 and part.digests == whole.digests[:2]
+    program, key = program_of(recipe()), CHAINS.training_key(Name(0, 0, 0, 0))
+    _, at = program.train(key, wanted.values, until=2)
+    test = tasks.make("spirals").data.test
+    logits, _ = tasks.make("spirals").apply(at.params, at.rest, jnp.asarray(test.x), None)
+    assert event.test == int((np.argmax(logits, 1) == test.y).sum())
+
+
+def test_what_is_not_wanted_any_more_makes_room():
+    """A training of a hundred thousand epochs, given up after the first."""
+    endless, short = jobs(1)[0], jobs(2, epochs=2)[1]
+    with Local(recipe(epochs=100_000)) as engine:
+        engine.want([endless])
+        assert engine.next()[0].name == endless.name
+        assert run_all(engine, [short])[short.name].result.epochs == 2
+
+
+def test_what_was_saved_is_gone_on_with(tmp_path, monkeypatch, alone):
+    """Given up in the middle, and taken up again by an engine that trains the rest only."""
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint.Checkpoints.__init__, "__defaults__", (0.0,))
+    (wanted,) = jobs(1)
+    with Local(recipe(folder=str(tmp_path))) as engine:
+        engine.want([wanted])
+        while not list(tmp_path.glob("checkpoint/*")):
+            (event,) = engine.next()
+            assert not event.done
+            time.sleep(0.2)
+    with Local(recipe(folder=str(tmp_path))) as engine:
+        engine.want([wanted])
+        (first,) = engine.next()
+        assert first.result.epochs > 1
+        event = first if first.done else run_all(engine, [wanted])[wanted.name]
+    assert event.result == alone[wanted.name]
+
+
+class Wrong(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        return nn.Dense(2)(x)
+
+
+def wrong(**more):
+    x, y = np.zeros((40, 2), np.float32), np.arange(40) % 5
+    task = classification("wrong", Wrong(), arrays("five", x, y, test=(x, y)), **more)
+    return Study(task, TUNER, Training(1, batch_size=5)).recipe()
+
+
+@pytest.mark.parametrize("make", [Local, lambda r: Workers(r, 1)], ids=["local", "workers"])
+def test_an_error_in_a_training_is_the_users_to_read(make):
+    with pytest.raises(ValueError, match="logits of 5 classes"), make(wrong()) as engine:
+        engine.surroundings()  # where a study meets it first
+        engine.want(jobs(1))
+        engine.next()
+
+
+def test_an_error_in_the_thread_of_a_device_is_raised_where_it_is_heard():
+    with Local(wrong()) as engine, pytest.raises(ValueError, match="logits of 5 classes"):
+        engine.want(jobs(1))
+        engine.next()
+
+
+def test_a_task_that_cannot_be_sent_is_named():
+    lock = threading.Lock()
+
+    def optimizer(learning_rate):
+        with lock:
+            raise NotImplementedError
+
+    with pytest.raises(ValueError, match="what can be sent to worker processes"):
+        Workers(wrong(optimizer=optimizer), 1)
