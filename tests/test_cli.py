@@ -47,6 +47,12 @@ def folder(tmp_path_factory):
         (["tune", "spirals", "--noprog-max", "0"], "noprog_max must be at least 1"),
         (["tune", "spirals", "--seed", "-1"], "seed must be an integer from 0"),
         (["tune", "spirals", "--geometry", "round"], "geometry must be one of"),
+        (["tune", "spirals", "--chains", "0"], "chains must be at least 1"),
+        (["tune", "spirals", "--replicates", "-2"], "replicates must be at least 1"),
+        (["tune", "spirals", "--keys", "odd"], "keys must be one of independent, paired"),
+        (["tune", "spirals", "--lanes", "-1"], "lanes must be at least 1"),
+        (["tune", "spirals", "--formulation", "pmap"], "formulation must be one of map, vmap"),
+        (["tune", "spirals", "--workers", "-1"], "workers must be 0 or more"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_status_2(arguments, words, tmp_path, capsys):

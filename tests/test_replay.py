@@ -11,13 +11,16 @@ from jaxmeta.study import Study, run
 from jaxmeta.training.program import Training
 
 
-@pytest.fixture(scope="module")
-def record(tmp_path_factory):
-    """A small study's lines."""
+@pytest.fixture(scope="module", params=["one", "many"])
+def record(request, tmp_path_factory):
+    """A small study's lines: one walk, or paired chains of replicates."""
     folder = tmp_path_factory.mktemp("study") / "a"
     tuner = tuning.make(preset="logarithmic", i_max=6)
-    run(Study(tasks.make("spirals"), tuner, Training(epochs=3, patience=2)), folder)
-    return read(folder)
+    many = {"chains": 2, "replicates": 2, "keys": "paired"} if request.param == "many" else {}
+    run(Study(tasks.make("spirals"), tuner, Training(epochs=3, patience=2), **many), folder)
+    lines = read(folder)
+    assert (request.param == "many") == any(line.get("revisits") is not None for line in lines)
+    return lines
 
 
 def rechained(lines):
@@ -89,9 +92,10 @@ def test_every_edited_field_of_every_training_is_found(record):
     assert edits > 100
 
 
-def test_an_edited_seed_or_tuner_is_found(record):
+def test_an_edited_seed_tuner_or_design_is_found(record):
     first = record[0]
-    for path, value in leaves({"seed": first["seed"], "tuner": first["tuner"]}):
+    design = ("seed", "tuner", "chains", "replicates", "keys")
+    for path, value in leaves({name: first[name] for name in design}):
         if path[-1] in ("noprog_max", "i_max", "lr_max", "lr_min", "p_min"):
             continue  # bounds that a study did not reach change no decision
         lines = [edited(first, path, other(value)), *record[1:]]

@@ -17,6 +17,7 @@ from jaxmeta.engine.local import program_of
 from jaxmeta.record.journal import JournalError, read
 from jaxmeta.study import Study, run
 from jaxmeta.training.program import Training
+from jaxmeta.verify import IDENTICAL, verify
 
 TUNE = ["tune", "spirals", "--preset", "logarithmic", "--i-max", "5", "--epochs", "3"]
 
@@ -113,6 +114,62 @@ def test_scored_on_the_test_set_the_record_says_so(tmp_path):
     run(the_study, tmp_path / "a")
     first, line, end = read(tmp_path / "a")
     assert first["scored_on"] == "test" and line["score"] == end["test"]["score"]
+
+
+def test_chains_and_replicates_on_paired_keys_from_end_to_end(tmp_path):
+    tuner = tuning.make(preset="logarithmic", i_max=5)
+    design = {"chains": 2, "replicates": 3, "keys": "paired"}
+    the_study = Study(tasks.make("spirals"), tuner, Training(epochs=2), **design)
+    end = run(the_study, tmp_path / "a")
+    first, *decisions, _ = read(tmp_path / "a")
+    assert {name: first[name] for name in design} == design
+    assert len(decisions) == end["decisions"] == 10
+    for line in decisions:
+        assert len(line["trainings"]) == (3 if line["revisits"] is None else 0)
+        if line["revisits"] is None:
+            assert line["score"] == sum(one["score"] for one in line["trainings"])
+    assert end["trainings"] == sum(len(line["trainings"]) for line in decisions) < 30
+    best = max(end["chains"], key=lambda point: point["score"])
+    assert end["lambda_best"] == best and [point["chain"] for point in end["chains"]] == [0, 1]
+    test = end["test"]
+    assert test["of"] == 3 * 600 and test["score"] == sum(one["score"] for one in test["trainings"])
+    assert verify(tmp_path / "a").answer == IDENTICAL
+
+
+def test_a_float_score_of_replicates_is_their_sum(tmp_path):
+    run(Study(tasks.make("sine"), tuning.make(i_max=1), Training(1), replicates=2), tmp_path / "a")
+    _, line, end = read(tmp_path / "a")
+    parts = [float.fromhex(one["score"]) for one in line["trainings"]]
+    assert float.fromhex(line["score"]) == np.float32(sum(parts))
+    assert float.fromhex(end["test"]["score"]) < 0 and end["test"]["of"] == 512
+
+
+def test_a_replicate_that_diverges_sinks_its_decision_and_the_test(tmp_path):
+    tuner = tuning.make("grid", lr_min=1e19, lr_max=1e20, i_max=2)
+    study = Study(tasks.make("spirals"), tuner, Training(epochs=1), replicates=2)
+    end = run(study, tmp_path / "a")
+    assert end["test"] == {"score": "diverged", "of": 1200, "trainings": []}
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"chains": 0}, "chains must be at least 1"),
+        ({"replicates": 0}, "replicates must be at least 1"),
+        ({"replicates": 2**30}, "replicates times examples"),
+        ({"keys": "odd"}, "keys must be one of independent, paired"),
+    ],
+)
+def test_a_bad_design_is_named(bad, words):
+    with pytest.raises(ValueError, match=words):
+        Study(tasks.make("spirals"), **bad)
+
+
+@pytest.mark.parametrize("bad", [{"workers": -1}, {"lookahead": -2}])
+def test_bad_speed_is_named_before_anything_is_written(tmp_path, bad):
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be"):
+        run(study(), tmp_path / "a", **bad)
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path):

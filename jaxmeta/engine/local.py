@@ -43,7 +43,7 @@ class Local:
         self._compiled_digest = jax.jit(digest)  # operation by operation it would take seconds
         self._wanted: list[Job] = []
         self._running: dict[str, int] = {}  # the device of each training in a lane
-        self._done: set[str] = set()  # nobody needs these twice, whoever heard of it too late
+        self._done: set[str] = set()  # and are wanted by somebody who has not heard of it yet
         self._changed = threading.Condition()
         self._closing = False
         self._happened: SimpleQueue[list[Event] | BaseException] = SimpleQueue()
@@ -59,6 +59,7 @@ class Local:
     def want(self, jobs: Sequence[Job]) -> None:
         with self._changed:
             self._wanted = list(jobs)
+            self._done &= {job.name for job in jobs}
             self._changed.notify_all()
 
     def next(self) -> list[Event]:

@@ -200,4 +200,5 @@ def run_all(engine: Engine, jobs: list[Job]) -> dict[str, Event]:
         left = [job for job in jobs if job.name not in done]
         engine.want(left[: engine.lanes])
         done |= {e.name: e for e in engine.next() if e.done and e.name in names}
+    engine.want([])
     return done

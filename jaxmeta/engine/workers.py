@@ -43,7 +43,7 @@ class Workers:
         self._n = n
         self._workers: list[_Worker] = []
         self._wanted: list[Job] = []
-        self._done: set[str] = set()
+        self._done: set[str] = set()  # and are wanted by somebody who has not heard of it yet
         self._events: list[Event] = []
         self._deaths = 0
         self._surroundings: dict[str, Any] = {}
@@ -57,6 +57,7 @@ class Workers:
 
     def want(self, jobs: Sequence[Job]) -> None:
         self._wanted = list(jobs)
+        self._done &= {job.name for job in jobs}
         self._share()
 
     def next(self) -> list[Event]:

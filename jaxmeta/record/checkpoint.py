@@ -6,6 +6,7 @@ again, which gives the same bits later.
 """
 
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,8 @@ FOLDER = "checkpoint"
 SECONDS = 1.0
 # And no more of the time than one part in so many goes into saving.
 PARTS = 20
+# Devices have threads of their own, and two savings at once wait for each other in Orbax for ever.
+_ALONE = threading.Lock()
 
 
 class Checkpoints:
@@ -53,7 +56,7 @@ class Checkpoints:
         path = self._folder / f"{name}_{epoch}_{self._digest(progress)}"
         try:
             self._folder.mkdir(exist_ok=True)  # before Orbax, whose threads say much of a failure
-            with ocp.StandardCheckpointer() as checkpointer:
+            with _ALONE, ocp.StandardCheckpointer() as checkpointer:
                 checkpointer.save(path, progress, force=True)
         except Exception as error:  # Orbax has many for a disk that is full or gone
             raise JournalError(
@@ -74,7 +77,7 @@ class Checkpoints:
             import orbax.checkpoint as ocp
 
             try:
-                with ocp.StandardCheckpointer() as checkpointer:
+                with _ALONE, ocp.StandardCheckpointer() as checkpointer:
                     progress = checkpointer.restore(path, jax.tree.map(_concrete, like))
             except Exception:  # noqa: BLE001, S112 whatever is wrong with it, the training begins again
                 continue

@@ -51,4 +51,5 @@ def lanes_here(width: int | None = None, formulation: str | None = None) -> Lane
     worker processes are its lanes. A GPU is filled by many small trainings at once.
     """
     cpu = jax.default_backend() == "cpu"
-    return Lanes(width or (1 if cpu else 16), formulation or ("map" if cpu else "vmap"))
+    default = 1 if cpu else 16
+    return Lanes(default if width is None else width, formulation or ("map" if cpu else "vmap"))

@@ -1,5 +1,7 @@
 """A training saved between epochs: loaded whole, or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import chex
 import jax.numpy as jnp
 import pytest
@@ -72,3 +74,13 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / FOLDER).touch()
     with pytest.raises(JournalError, match="must take a checkpoint, and did not"):
         checkpoints(tmp_path).save("a", 1, PROGRESS)
+
+
+def test_threads_save_one_after_the_other(tmp_path):
+    """At once they would wait for each other, for minutes."""
+    keeper = checkpoints(tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        saving = [pool.submit(keeper.save, f"0.{i}.0.0", 1, PROGRESS) for i in range(4)]
+        for one in saving:
+            one.result(timeout=60)
+    assert len(names(tmp_path)) == 4

@@ -1,5 +1,6 @@
 """Whole processes for the tests of the promise: start one, kill it, resume, compare bytes."""
 
+import itertools
 import os
 import random
 import shutil
@@ -49,23 +50,29 @@ def begun(folder: Path) -> bool:
     return (folder / NAME).exists() and b"\n" in (folder / NAME).read_bytes()
 
 
-def command(folder: Path, tune: list[str]) -> list[str]:
+def command(folder: Path, tune: list[str], workers: str = "0") -> list[str]:
     """What a person would type next."""
-    return ["resume", str(folder)] if begun(folder) else [*tune, "--out", str(folder)]
+    next_ = ["resume", str(folder)] if begun(folder) else [*tune, "--out", str(folder)]
+    return [*next_, "--workers", workers]
 
 
 def killed_at_random(
-    folder: Path, tune: list[str], seed: int, longest: float, **environment: str
+    folder: Path,
+    tune: list[str],
+    seed: int,
+    longest: float,
+    ways: tuple[str, ...] = ("0",),
+    **environment: str,
 ) -> Iterator[float]:
     """Run the study to its end, killing each of its processes after a random time; yields the
     times.
 
-    Between kills the study is resumed. A process that ends by itself before its time ends the
-    study.
+    Between kills the study is resumed, with one of so many workers in turn (`ways`). A process that
+    ends by itself before its time ends the study.
     """
     instants = random.Random(seed)
-    while True:
-        process = jaxmeta(*command(folder, tune), **environment)
+    for n in itertools.count():
+        process = jaxmeta(*command(folder, tune, ways[n % len(ways)]), **environment)
         instant = instants.uniform(0, longest)
         try:
             process.wait(instant)

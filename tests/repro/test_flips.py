@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from jaxmeta import tasks, tuning, verify
+from jaxmeta import engine, tasks, tuning, verify
 from jaxmeta.record.journal import NAME, JournalError, decode_all, read, split
-from jaxmeta.record.lines import trainings
+from jaxmeta.record.lines import decisions
 from jaxmeta.replay import replay
 from jaxmeta.study import Study, from_line, run
 from jaxmeta.training.program import Training
@@ -44,23 +44,24 @@ def cheap(content: bytes) -> str | None:
 @pytest.fixture(scope="module")
 def dear(folder):
     """What training again says against `content`; compiled once for all edits."""
-    first = read(folder)[0]
-    study = from_line(first)
-    program = study.program()
+    study = from_line(read(folder)[0])
+    with engine.start(study.recipe()) as runner:
 
-    def check(content: bytes) -> str | None:
-        journal = list(decode_all(split(content)[0]))
-        try:
-            forged = from_line(journal[0], study.task)
-        except (JournalError, TypeError, ValueError) as error:
-            return f"line 1: {error}"
-        chosen = set(range(len(trainings(journal))))
-        unchanged = forged.training == study.training
-        again = program if unchanged else forged.program()
-        verdict = verify.train_again(journal, chosen, forged, again)
-        return None if verdict.answer == verify.IDENTICAL else verdict.sentence
+        def check(content: bytes) -> str | None:
+            journal = list(decode_all(split(content)[0]))
+            try:
+                forged = from_line(journal[0], study.task)
+            except (JournalError, TypeError, ValueError) as error:
+                return f"line 1: {error}"
+            chosen = set(range(len(decisions(journal))))
+            if forged.recipe() == study.recipe():
+                verdict = verify.train_again(journal, chosen, runner)
+            else:
+                with engine.start(forged.recipe()) as other:
+                    verdict = verify.train_again(journal, chosen, other)
+            return None if verdict.answer == verify.IDENTICAL else verdict.sentence
 
-    return check
+        yield check
 
 
 def test_every_byte_flipped(folder, dear):
@@ -91,7 +92,7 @@ def test_every_line_removed_doubled_or_swapped(folder):
             last_removed = edit == raws[:-1]  # that is an interrupted study, a true one
             assert cheap(b"".join(edit)) or last_removed
             edits += 1
-    assert replay(read(folder)[:-1]).done
+    assert replay(read(folder)[:-1]).turn() is None
     print(f"\nlines removed, doubled, swapped: {edits} edits found")
 
 
