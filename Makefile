@@ -2,6 +2,9 @@
 
 PYTHON ?= python3
 PYTHON_NEEDED := 3.11
+# The Python whose JAX has the GPU, with flax, optax, chex, orbax-checkpoint, cloudpickle and rich:
+# the lock's JAX is the CPU's.
+GPU_PYTHON ?= python3
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -15,7 +18,7 @@ COMPILE := build/lock/bin/uv pip compile --quiet --universal --fork-strategy few
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv experiment experiment-poster tutorial test test-slow repro bench check format \
+.PHONY: help venv experiment experiment-poster tutorial test test-slow repro bench gpu check format \
 	wheel lock clean
 
 help: ## this list
@@ -43,6 +46,10 @@ repro: venv ## bit for bit: whole processes run, killed, resumed and compared
 
 bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 	$(PY) -m experiments.bench
+	$(PY) -m experiments.bench_lanes
+
+gpu: ## lanes on a GPU: speed and bits, into experiments/results/gpu.json; see GPU_PYTHON
+	$(GPU_PYTHON) -m experiments.gpu $(ARGS)
 
 check: venv ## formatting, lint and types, changing nothing
 	$(PY) -m ruff format --check .

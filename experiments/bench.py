@@ -13,6 +13,7 @@ much. More threads than cores cost time and change no bit: `NPROC=2 make bench` 
 """
 
 import importlib.metadata
+import itertools
 import os
 import platform
 import resource
@@ -31,6 +32,7 @@ from flax import linen as nn
 
 from jaxmeta import Training, arrays, classification, keys
 from jaxmeta.models.poster import PosterNet
+from jaxmeta.training.batch import Batch
 from jaxmeta.training.program import Program
 
 BATCH, EXAMPLES, RATE, ROUNDS = 50, 5_000, 1e-4, 9
@@ -50,12 +52,13 @@ def package(x: np.ndarray, y: np.ndarray, steps: int) -> Run:
     task = classification("bench", PosterNet(), data)
     program = Program(task, data.train, data.validation, training)
     key, values = keys.root(0), {"learning_rate": RATE}
-    at = program.fresh(key, values)
+    batch = Batch(program)
+    batch.start(0, program.fresh(key, values), key, values)
+    epochs = itertools.count(1)
 
     def run(_: int) -> None:
-        nonlocal at
-        at = program.resume(at, key, values, until=int(at.epoch) + 1)[1]
-        jax.block_until_ready(at)
+        batch.advance({0: next(epochs)})
+        batch.results()
 
     return run
 

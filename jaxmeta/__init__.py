@@ -3,8 +3,6 @@
 The record can be resumed, replayed and verified bit for bit; see the README.
 """
 
-from importlib import metadata
-
 from jaxmeta import runtime
 
 runtime.pin()  # before JAX starts: see `runtime`
@@ -13,8 +11,9 @@ from jaxmeta.study import Study, resume, run  # noqa: E402
 from jaxmeta.tasks import Task, arrays, classification, regression  # noqa: E402
 from jaxmeta.training.program import Training  # noqa: E402
 from jaxmeta.tuning import Grid, Lattice, TuneLearningRate  # noqa: E402
+from jaxmeta.version import VERSION  # noqa: E402
 
-__version__ = metadata.version("jaxmeta")
+__version__ = VERSION
 
 __all__ = [
     "Grid",

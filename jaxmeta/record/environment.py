@@ -14,6 +14,8 @@ from typing import Any
 import jax
 from jax import config
 
+from jaxmeta.version import VERSION
+
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 CONFIGURATION = (
     "jax_default_matmul_precision",
@@ -31,7 +33,7 @@ def fingerprint() -> dict[str, Any]:
     """The environment of this process, as JSON; where it is equal, equal bits are expected."""
     device = jax.devices()[0]
     return {
-        "jaxmeta": metadata.version("jaxmeta"),
+        "jaxmeta": VERSION,
         "source": source_digest(),
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in PACKAGES},

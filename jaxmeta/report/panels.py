@@ -30,11 +30,15 @@ from jaxmeta.report.scores import Scale
 from jaxmeta.report.story import Story
 
 
-def figure(told: Story, headline: tuple[str, str], size: tuple[float, float]) -> Figure:
-    """The whole picture of a study with at least one training; `size` in inches."""
+def figure(
+    told: Story, headline: tuple[str, str], size: tuple[float, float], lanes: str = ""
+) -> Figure:
+    """The whole picture of a study with at least one training; `size` in inches, `lanes` in words
+    how well they were used."""
     fig = Figure(figsize=size)
     fig.text(0.02, 0.968, headline[0], fontsize=16, fontweight="bold", va="center")
     fig.text(0.02, 0.936, headline[1], fontsize=10.5, color="#444444", va="center")
+    fig.text(0.02, 0.913, lanes, fontsize=9, color="#444444", va="center")
     left = fig.add_gridspec(3, 1, left=0.07, right=0.635, top=0.88, bottom=0.06, hspace=0.3)
     top = fig.add_subplot(left[0])
     middle = fig.add_subplot(left[1], sharex=top)

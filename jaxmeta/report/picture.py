@@ -1,10 +1,14 @@
-"""`jaxmeta report`: a study as one picture, PNG and SVG; the same journal gives the same bytes."""
+"""`jaxmeta report`: a study as one picture, PNG and SVG.
+
+The same journal gives the same bytes; times that were kept beside it are part of the picture.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxmeta.record.journal import read
+from jaxmeta.report.pace import pace
 from jaxmeta.report.story import Story, show_rate, story
 
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ def draw(folder: Path) -> tuple[Path, Path]:
     def figure() -> "Figure":
         from jaxmeta.report import panels
 
-        return panels.figure(told, headline(told), SIZE)
+        return panels.figure(told, headline(told), SIZE, pace(folder))
 
     save(figure, png, svg)
     return png, svg

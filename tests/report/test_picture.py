@@ -1,6 +1,7 @@
 """The picture of a study: what is in it, that it can be read, and that it is always the same."""
 
 import hashlib
+import json
 import os
 import struct
 import subprocess
@@ -13,8 +14,9 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from jaxmeta.record.journal import read
+from jaxmeta.record.journal import TIMES, read
 from jaxmeta.report import marks, panels
+from jaxmeta.report.pace import pace
 from jaxmeta.report.picture import DPI, SIZE, draw, headline
 from jaxmeta.report.story import story
 from jaxmeta.score import DIVERGED, to_rank
@@ -42,6 +44,8 @@ LOGARITHMIC = make(preset="logarithmic", i_max=30, noprog_max=30)
 CASES = {
     "poster": (TuneLearningRate(i_max=20), made_up, {}),
     "long": (TuneLearningRate(i_max=100, noprog_max=100), made_up, {}),
+    "chains": (TuneLearningRate(i_max=12), made_up, {"chains": 3, "replicates": 2}),
+    "paired": (TuneLearningRate(i_max=12), made_up, {"chains": 2, "keys": "paired"}),
     "short": (TuneLearningRate(i_max=3), made_up, {}),
     "one": (TuneLearningRate(), made_up, {"stop": 1}),
     "interrupted": (TuneLearningRate(), made_up, {"stop": 7}),
@@ -54,12 +58,19 @@ CASES = {
 }
 
 
+BOARD = {"lanes": 2, "hits": 1, "misses": 1, "needed_seconds": 9.0, "busy_seconds": 10.0}
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> dict[str, Path]:
     """The journal of each case in a folder of its own."""
     root = tmp_path_factory.mktemp("studies")
     for name, (tuner, train, options) in CASES.items():
-        write(root / name, study_of(tuner, numbers=train is squares), train, **options)
+        design = {key: options[key] for key in options if key in ("chains", "replicates", "keys")}
+        rest = {key: options[key] for key in options if key not in design}
+        study = study_of(tuner, numbers=train is squares, **design)
+        write(root / name, study, train, **rest)
+    (root / "chains" / TIMES).write_text(json.dumps(BOARD | {"trainings": 99, "elapsed": 50.0}))
     return {name: root / name for name in CASES}
 
 
@@ -69,7 +80,7 @@ def drawn(folder: Path) -> Figure:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(marks.STYLE)
         told = story(read(folder))
-        figure = panels.figure(told, headline(told), SIZE)
+        figure = panels.figure(told, headline(told), SIZE, pace(folder))
         figure.set_dpi(DPI)
         figure.draw_without_rendering()
     return figure
@@ -173,3 +184,20 @@ def test_without_matplotlib_it_says_what_to_install(folders, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'jaxmeta\[report\]'"):
         draw(folders["short"])
+
+
+def test_the_scoreboard_of_all_processes_is_part_of_the_picture(tmp_path):
+    folder = tmp_path / "a"
+    write(folder, study_of(TuneLearningRate(i_max=3)), made_up)
+    assert pace(folder) == ""
+    rows = [
+        {**BOARD, "trainings": 2, "elapsed": 6.0},
+        {**BOARD, "trainings": 3, "elapsed": 9.0},  # the last of the first process
+        {**BOARD, "trainings": 1, "elapsed": 1.0},
+    ]
+    (folder / TIMES).write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"torn')
+    line = "2 lanes, 100% busy, look-ahead: 2 hits, 2 misses, 0.4 trainings/s, 1.80 x one at a time"
+    assert pace(folder) == line
+    assert line in [text.get_text() for text in drawn(folder).findobj(Text)]
+    (folder / TIMES).write_text(json.dumps({**rows[0], "lanes": 1}))
+    assert pace(folder) == ""
