@@ -36,7 +36,7 @@ tutorial: venv ## the tutorial, run from start to end
 	$(PY) -m experiments.tutorial
 
 test: venv ## the tests that take seconds
-	$(PY) -m pytest -q -m "not slow and not repro"
+	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not repro"
 
 test-slow: venv ## the tests that train for minutes
 	$(PY) -m pytest -q -m slow

@@ -10,17 +10,19 @@ import tempfile
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # XLA writes pages about CPU features for each program that it takes from its cache.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Many tests, in several processes, compile the same small programs; the bits are those of a fresh
+# compilation (README). The first process makes the folder, and all that it starts inherit it.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    COMPILED = tempfile.TemporaryDirectory()
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
-import hypothesis
-import jax
+import hypothesis  # noqa: E402
+import jax  # noqa: E402
 
-import jaxmeta  # noqa: F401  pins XLA's thread pool, which must happen before JAX starts
+import jaxmeta  # noqa: E402, F401  pins XLA's thread pool, which must happen before JAX starts
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-# Many tests compile the same small programs; the bits are those of a fresh compilation (README).
-COMPILED = tempfile.TemporaryDirectory()
-jax.config.update("jax_compilation_cache_dir", COMPILED.name)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 jax.config.update("jax_debug_key_reuse", True)
 
 hypothesis.settings.register_profile("jaxmeta", derandomize=True, deadline=None)

@@ -137,7 +137,16 @@ class Chains:
 
 
 def of_record(first: Mapping[str, Any], tuner: Tuner, exact: bool) -> Chains:
-    """The chains, at their beginning, of a study whose journal begins with the line `first`."""
+    """The chains, at their beginning, of a study whose journal begins with the line `first`.
+
+    Raises:
+      ValueError: its keys are of no kind that is known here.
+    """
+    if first["keys"] not in KEYS:
+        raise ValueError(
+            f"the record's keys must be one of {', '.join(KEYS)}, and are {first['keys']!r}; "
+            "use the version of jaxmeta that wrote the record"
+        )
     return Chains(
         tuner,
         first["seed"],

@@ -128,10 +128,15 @@ def test_winograd_is_near_double_precision() -> None:
     exact = in_double(x, kernel)
     for convolve, errors in (
         (by_winograd, (6e-6, 5e-6, 2e-5)),
-        (lambda x, kernel: by_patches(2, x, kernel), (1e-6, 1e-6, 1e-6)),
+        (lambda x, kernel: by_patches(2, x, kernel), (2e-6, 2e-6, 2e-6)),
     ):
-        y, pull = jax.vjp(convolve, x, kernel)
-        for a, b, error in zip((join(y), *pull(dy)), exact, errors, strict=True):
+
+        @jax.jit
+        def both(x, kernel, dy, convolve=convolve):
+            y, pull = jax.vjp(convolve, x, kernel)
+            return join(y), *pull(dy)
+
+        for a, b, error in zip(both(x, kernel, dy), exact, errors, strict=True):
             assert np.abs(a - b).max() < error * np.abs(b).max()
 
 
@@ -191,11 +196,20 @@ class FlaxPosterNet(nn.Module):
         return nn.Dense(10)(x)
 
 
-@pytest.mark.parametrize("images", [(5, 28, 28, 1), (2, 32, 32, 3), (3, 8, 4, 2)])
+@pytest.mark.parametrize(
+    "images",
+    [
+        (3, 8, 4, 2),
+        *(
+            pytest.param(large, marks=pytest.mark.slow)
+            for large in ((5, 28, 28, 1), (2, 32, 32, 3))
+        ),
+    ],
+)
 def test_the_posters_network_is_the_one_of_flaxs_layers(images: tuple[int, ...]) -> None:
     x = draw(*images)
-    params = PosterNet().init(KEY, x, train=False)
-    chex.assert_trees_all_equal_shapes(params, FlaxPosterNet().init(KEY, x))
+    params = jax.jit(partial(PosterNet().init, train=False))(KEY, x)
+    chex.assert_trees_all_equal_shapes(params, jax.eval_shape(FlaxPosterNet().init, KEY, x))
 
     def ours(params, x):
         return PosterNet().apply(params, x, train=False)
@@ -204,7 +218,8 @@ def test_the_posters_network_is_the_one_of_flaxs_layers(images: tuple[int, ...])
 
 
 def test_the_posters_network_begins_as_in_the_tutorial() -> None:
-    params = PosterNet().init(KEY, jnp.zeros((1, 28, 28, 1)), train=False)["params"]
+    init = jax.jit(partial(PosterNet().init, train=False))
+    params = init(KEY, jnp.zeros((1, 28, 28, 1)))["params"]
     sizes = [sum(leaf.size for leaf in jax.tree.leaves(layer)) for layer in params.values()]
     assert sorted(sizes) == [832, 10_250, 51_264, 3_212_288] and sum(sizes) == 3_274_634
     for layer in params.values():

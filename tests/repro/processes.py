@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,21 +19,13 @@ def jaxmeta(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     return start("-m", "jaxmeta.cli", *arguments, **environment)
 
 
-# Hundreds of processes compile the same programs; the bits are those of a fresh compilation.
-COMPILED = tempfile.TemporaryDirectory()
-CACHE = {
-    "JAX_COMPILATION_CACHE_DIR": COMPILED.name,
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-}
-
-
 def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "JAX_PLATFORMS": "cpu", **CACHE, **environment},
+        env={**os.environ, "JAX_PLATFORMS": "cpu", **environment},
     )
 
 

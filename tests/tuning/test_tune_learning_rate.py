@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxmeta.tuning import Lattice, TuneLearningRate, Walk
@@ -81,11 +81,12 @@ def naive(us, scores, lr0, eps, p_eps, p_min, i_max, noprog_max, lr_min, lr_max)
     i_max=st.integers(1, 40),
     noprog_max=st.integers(1, 10),
 )
+@settings(max_examples=40)
 def test_equals_the_naive_implementation(seed, scores, p_eps, p_min, i_max, noprog_max):
     us = np.random.default_rng(seed).random(40)
-    settings = dict(p_eps=p_eps, p_min=p_min, i_max=i_max, noprog_max=noprog_max)
-    want, best = naive(us, scores, 0.5, 0.1, lr_min=0.1, lr_max=0.8, **settings)
-    tuner = TuneLearningRate(Lattice(0.5, 0.1, lr_min=0.1, lr_max=0.8), **settings)
+    options = dict(p_eps=p_eps, p_min=p_min, i_max=i_max, noprog_max=noprog_max)
+    want, best = naive(us, scores, 0.5, 0.1, lr_min=0.1, lr_max=0.8, **options)
+    tuner = TuneLearningRate(Lattice(0.5, 0.1, lr_min=0.1, lr_max=0.8), **options)
     got = follow(tuner, us, scores)
     assert len(got) == len(want)
     for (asked, told), (lr, c, p) in zip(got, want, strict=True):
