@@ -140,6 +140,12 @@ def test_a_line_without_its_measurements_is_named(record):
         replay(rechained([*record[:2], line, *record[3:]]))
 
 
+def test_a_decision_without_one_of_its_trainings_is_found(record):
+    line = edited(record[2], ("trainings",), record[2]["trainings"][:-1])
+    with pytest.raises(Mismatch, match="line 3 must have trainings"):
+        replay(rechained([*record[:2], line, *record[3:]]))
+
+
 def test_a_training_cut_short_is_found(record):
     """As by another number of epochs in the first line."""
     first = edited(record[0], ("training", "epochs"), 99)

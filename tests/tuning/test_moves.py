@@ -12,7 +12,7 @@ from jaxmeta.tuning import moves
 from jaxmeta.tuning.moves import DOWN, KEEP, ONE, UP, units
 
 CHOICES = st.sampled_from((UP, KEEP, DOWN))
-OUTCOMES = st.lists(st.tuples(CHOICES, st.booleans()), min_size=1, max_size=200)
+OUTCOMES = st.lists(st.tuples(CHOICES, st.booleans()), min_size=100, max_size=100)
 P_EPS = st.floats(0.001, 1.0)
 P_MIN = st.floats(0.0, 1 / 3)
 
@@ -25,17 +25,20 @@ def masses(draw, floor=0):
     return jnp.array([floor + a, floor + b - a, floor + free - b], jnp.int32)
 
 
+@jax.jit
 def run(p, outcomes, p_eps, p_min):
     def body(p, outcome):
         p = moves.update(p, outcome[0], outcome[1].astype(bool), p_eps, p_min)
         return p, p
 
-    return jax.lax.scan(body, p, jnp.array(outcomes, jnp.int32))[1]
+    return jax.lax.scan(body, p, outcomes)[1]
 
 
 @given(OUTCOMES, P_EPS, P_MIN)
 def test_stays_on_the_simplex_for_any_sequence_of_outcomes(outcomes, p_eps, p_min):
-    path = np.asarray(run(moves.thirds(), outcomes, units(p_eps), units(p_min)), np.int64)
+    path = np.asarray(
+        run(moves.thirds(), np.array(outcomes, np.int32), units(p_eps), units(p_min)), np.int64
+    )
     assert (path.sum(axis=1) == ONE).all()
     assert (path >= min(units(p_min), ONE // 3)).all()
 
