@@ -62,6 +62,10 @@ class Grid:
     def trainings(self) -> int:
         return self.i_max
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        return 0, self.i_max - 1
+
     def init(self) -> State:
         return State(jnp.int32(0), jnp.int32(jnp.iinfo(jnp.int32).min), jnp.int32(0))
 

@@ -7,9 +7,10 @@ from jaxmeta.tuning.grid import Grid
 from jaxmeta.tuning.lattice import Lattice
 from jaxmeta.tuning.moves import ONE
 from jaxmeta.tuning.protocol import Tuner
+from jaxmeta.tuning.random_search import Random
 from jaxmeta.tuning.tune_learning_rate import TuneLearningRate
 
-TUNERS = {tuner.name: tuner for tuner in (TuneLearningRate, Grid)}
+TUNERS = {tuner.name: tuner for tuner in (TuneLearningRate, Grid, Random)}
 
 # The poster gives no numbers; these are ours. "poster" keeps its additive step and bare simplex.
 PRESETS: dict[str, TuneLearningRate] = {

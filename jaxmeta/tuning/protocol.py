@@ -25,6 +25,11 @@ class Tuner(Protocol):
         """At most this many trainings are asked for."""
         ...
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The lowest and the highest position that can be asked for (host only)."""
+        ...
+
     def init(self) -> State:
         """The state before the first training."""
         ...

@@ -79,6 +79,10 @@ class TuneLearningRate:
     def trainings(self) -> int:
         return self.i_max
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        return self.lattice.bounds
+
     def init(self) -> State:
         zero = jnp.int32(0)
         return State(zero, zero, zero, moves.thirds(), zero, zero, zero)

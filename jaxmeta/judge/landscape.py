@@ -1,0 +1,74 @@
+"""Landscapes: trainings that someone else has run, so that a training is a look-up.
+
+A *slice* is one network and data set with the learning rate left free: a few rates were trained,
+each with a few seeds. Between two rates every seed's column is interpolated linearly in log λ.
+
+    score        what a tuner is told: one column's value in units of 1e-5, or DIVERGED
+    regret       of a learning rate, from the mean over the columns, which no tuner sees:
+                 (best - value) / (best - worst), 0 at the slice's best rate and 1 at its worst
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxmeta.score import DIVERGED
+
+UNIT = 1e-5  # of a score
+FLAT = 0.03  # a slice whose best and worst rate differ by less has nothing to tune
+
+
+class Table(NamedTuple):
+    """A landscape at the learning rates of a tuner's positions."""
+
+    score: np.ndarray  # int32[slices, positions, columns]
+    regret: np.ndarray  # float64[slices, positions]
+    points: np.ndarray  # float64[slices, positions], what is missing to the best, in points
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """The slices of one data set.
+
+    Attributes:
+      name: of the data set.
+      family: of the tables that it belongs to.
+      lr: float64[n], the learning rates that were trained, rising.
+      value: float64[slices, n, columns], higher is better.
+      points: takes values to points, of which one is a percent of accuracy.
+      diverged: a value at or below it is a training that diverged.
+    """
+
+    name: str
+    family: str
+    lr: np.ndarray
+    value: np.ndarray
+    points: Callable[[np.ndarray], np.ndarray]
+    diverged: float = -np.inf
+
+    def sample(self, slices: int, seed: int) -> "Landscape":
+        """At most `slices` of the slices that are not flat, drawn without replacement."""
+        mean = self.value.mean(-1)
+        steep = np.flatnonzero(mean.max(-1) - mean.min(-1) >= FLAT)
+        order = np.random.default_rng(seed).permutation(steep)
+        return replace(self, value=self.value[np.sort(order[:slices])])
+
+    def table(self, rates: np.ndarray) -> Table:
+        """Scores and regrets at `rates`, float64[positions]; beyond the ends it stays level."""
+        value = self._at(self.value, rates)
+        score = np.rint(value / UNIT).astype(np.int32)
+        score[value <= self.diverged] = DIVERGED
+        means = self.value.mean(-1)
+        mean = self._at(means[..., None], rates)[..., 0]
+        best, worst = means.max(-1, keepdims=True), means.min(-1, keepdims=True)
+        missing = self.points(best) - self.points(mean)
+        return Table(score, (best - mean) / (best - worst), missing)
+
+    def _at(self, value: np.ndarray, rates: np.ndarray) -> np.ndarray:
+        nodes = np.log(self.lr)
+        place = np.interp(np.log(rates), nodes, np.arange(len(nodes)))
+        left = np.minimum(place.astype(int), len(nodes) - 2)
+        part = (place - left)[:, None]
+        return value[:, left] * (1 - part) + value[:, left + 1] * part
