@@ -4,8 +4,8 @@ A *slice* is one network and data set with the learning rate left free: a few ra
 each with a few seeds. Between two rates every seed's column is interpolated linearly in log λ.
 
     score        what a tuner is told: one column's value in units of 1e-5, or DIVERGED
-    regret       of a learning rate, from the mean over the columns, which no tuner sees:
-                 (best - value) / (best - worst), 0 at the slice's best rate and 1 at its worst
+    regret       of a learning rate, from its mean value over all seeds, which no tuner sees:
+                 (best - mean) / (best - worst), 0 at the slice's best rate and 1 at its worst
 """
 
 from collections.abc import Callable
@@ -37,6 +37,7 @@ class Landscape:
       family: of the tables that it belongs to.
       lr: float64[n], the learning rates that were trained, rising.
       value: float64[slices, n, columns], higher is better.
+      mean: float64[slices, n], of all seeds.
       points: takes values to points, of which one is a percent of accuracy.
       diverged: a value at or below it is a training that diverged.
     """
@@ -45,24 +46,23 @@ class Landscape:
     family: str
     lr: np.ndarray
     value: np.ndarray
+    mean: np.ndarray
     points: Callable[[np.ndarray], np.ndarray]
     diverged: float = -np.inf
 
     def sample(self, slices: int, seed: int) -> "Landscape":
         """At most `slices` of the slices that are not flat, drawn without replacement."""
-        mean = self.value.mean(-1)
-        steep = np.flatnonzero(mean.max(-1) - mean.min(-1) >= FLAT)
-        order = np.random.default_rng(seed).permutation(steep)
-        return replace(self, value=self.value[np.sort(order[:slices])])
+        steep = np.flatnonzero(np.ptp(self.mean, axis=-1) >= FLAT)
+        chosen = np.sort(np.random.default_rng(seed).permutation(steep)[:slices])
+        return replace(self, value=self.value[chosen], mean=self.mean[chosen])
 
     def table(self, rates: np.ndarray) -> Table:
         """Scores and regrets at `rates`, float64[positions]; beyond the ends it stays level."""
-        value = self._at(self.value, rates)
+        value = self._at(self.value.swapaxes(1, 2), rates).swapaxes(1, 2)
         score = np.rint(value / UNIT).astype(np.int32)
         score[value <= self.diverged] = DIVERGED
-        means = self.value.mean(-1)
-        mean = self._at(means[..., None], rates)[..., 0]
-        best, worst = means.max(-1, keepdims=True), means.min(-1, keepdims=True)
+        mean = self._at(self.mean, rates)
+        best, worst = self.mean.max(-1, keepdims=True), self.mean.min(-1, keepdims=True)
         missing = self.points(best) - self.points(mean)
         return Table(score, (best - mean) / (best - worst), missing)
 
@@ -70,5 +70,5 @@ class Landscape:
         nodes = np.log(self.lr)
         place = np.interp(np.log(rates), nodes, np.arange(len(nodes)))
         left = np.minimum(place.astype(int), len(nodes) - 2)
-        part = (place - left)[:, None]
-        return value[:, left] * (1 - part) + value[:, left + 1] * part
+        part = place - left
+        return value[..., left] * (1 - part) + value[..., left + 1] * part

@@ -36,7 +36,9 @@ def load(name: str) -> Landscape:
     """
     if name in MLP:
         value = _read("hpobench", name, "val_acc", *_MLP[:2])
-        return Landscape(name, "mlp", _MLP[2], value, lambda accuracy: 100 * accuracy)
+        return Landscape(
+            name, "mlp", _MLP[2], value, value.mean(-1), lambda accuracy: 100 * accuracy
+        )
     if name not in FCNET:
         raise ValueError(
             f"a data set must be one of {', '.join(MLP + FCNET)}, got {name}; choose one"
@@ -44,7 +46,9 @@ def load(name: str) -> Landscape:
     loss = _read("hpolib", name, "val_loss", *_FCNET[:2])
     value = -np.log10(np.minimum(loss, LOSS_DIVERGED))
     lowest = -np.log10(LOSS_DIVERGED)
-    return Landscape(name, "fcnet", _FCNET[2], value, lambda v: -100 * 10.0**-v, lowest)
+    return Landscape(
+        name, "fcnet", _FCNET[2], value, value.mean(-1), lambda v: -100 * 10.0**-v, lowest
+    )
 
 
 def _read(folder: str, name: str, metric: str, rate: int, choices: tuple[int, ...]) -> np.ndarray:

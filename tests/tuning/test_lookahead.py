@@ -13,6 +13,7 @@ import pytest
 from jaxmeta.tuning import TUNERS, Grid, Lattice, TuneLearningRate, Walk
 from jaxmeta.tuning.lookahead import WIDTH, ahead, simulate
 from jaxmeta.tuning.protocol import Foreseeable
+from jaxmeta.tuning.three_way import ThreeWay
 
 EVERY = 10**6  # lanes enough for all that can be named
 DEPTH = 5
@@ -214,8 +215,11 @@ def test_supposing_is_telling_for_all_that_follows(tuner):
     before = -1
     for score in (3, 5, 5, 2, 4, 4, 1, 0):
         assert told.ask() == supposed.ask() and told.done == supposed.done
+        outcome = jnp.bool_(score >= before)
+        if isinstance(tuner, ThreeWay):
+            outcome = tuner.outcome(told._asked, score)
         told.tell(score)
-        supposed.state = tuner.suppose(supposed._asked, jnp.bool_(score >= before))
+        supposed.state = tuner.suppose(supposed._asked, outcome)
         supposed.i, before = supposed.i + 1, score
 
 
