@@ -10,7 +10,6 @@ each with a few seeds. Between two rates every seed's column is interpolated lin
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,14 +17,6 @@ from jaxmeta.score import DIVERGED
 
 UNIT = 1e-5  # of a score
 FLAT = 0.03  # a slice whose best and worst rate differ by less has nothing to tune
-
-
-class Table(NamedTuple):
-    """A landscape at the learning rates of a tuner's positions."""
-
-    score: np.ndarray  # int32[slices, positions, columns]
-    regret: np.ndarray  # float64[slices, positions]
-    points: np.ndarray  # float64[slices, positions], what is missing to the best, in points
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,19 +47,35 @@ class Landscape:
         chosen = np.sort(np.random.default_rng(seed).permutation(steep)[:slices])
         return replace(self, value=self.value[chosen], mean=self.mean[chosen])
 
-    def table(self, rates: np.ndarray) -> Table:
-        """Scores and regrets at `rates`, float64[positions]; beyond the ends it stays level."""
-        value = self._at(self.value.swapaxes(1, 2), rates).swapaxes(1, 2)
-        score = np.rint(value / UNIT).astype(np.int32)
-        score[value <= self.diverged] = DIVERGED
-        mean = self._at(self.mean, rates)
-        best, worst = self.mean.max(-1, keepdims=True), self.mean.min(-1, keepdims=True)
-        missing = self.points(best) - self.points(mean)
-        return Table(score, (best - mean) / (best - worst), missing)
+    def scores(self, rates: np.ndarray) -> np.ndarray:
+        """int32[slices, rates, columns] at `rates`, float64; beyond the ends it stays level."""
+        return self._scores(self.value.swapaxes(1, 2), rates).swapaxes(1, 2)
 
-    def _at(self, value: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    def score(self, slice_: int, rate: float, column: int) -> int:
+        """One entry of `scores`."""
+        return int(self._scores(self.value[slice_, :, column], np.array([rate]))[0])
+
+    def truth(self, slices: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of slice slices[j] at rates[j]: the regret, and the points missing to the best.
+
+        Args:
+          slices: int[n].
+          rates: float64[n, T].
+
+        Returns:
+          Two of float64[n, T].
+        """
+        at, nodes, mean = np.log(rates), np.log(self.lr), self.mean[slices]
+        found = np.stack([np.interp(x, nodes, y) for x, y in zip(at, mean, strict=True)])
+        best, worst = mean.max(-1, keepdims=True), mean.min(-1, keepdims=True)
+        return (best - found) / (best - worst), self.points(best) - self.points(found)
+
+    def _scores(self, value: np.ndarray, rates: np.ndarray) -> np.ndarray:
+        """`value` [..., n] interpolated to `rates` and rounded to scores."""
         nodes = np.log(self.lr)
         place = np.interp(np.log(rates), nodes, np.arange(len(nodes)))
         left = np.minimum(place.astype(int), len(nodes) - 2)
         part = place - left
-        return value[..., left] * (1 - part) + value[..., left + 1] * part
+        value = value[..., left] * (1 - part) + value[..., left + 1] * part
+        score = np.rint(value / UNIT).astype(np.int32)
+        return np.where(value <= self.diverged, np.int32(DIVERGED), score)

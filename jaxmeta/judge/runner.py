@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmeta import keys
-from jaxmeta.judge.landscape import Landscape, Table
 from jaxmeta.tuning import Tuner
 
 
@@ -28,43 +27,38 @@ class Runs(NamedTuple):
     live: np.ndarray  # bool[n, T], there was such a training
 
 
-def positions(tuner: Tuner) -> np.ndarray:
+def rates(tuner: Tuner) -> np.ndarray:
     """float64[positions], the learning rates from the lowest position to the highest."""
     low, high = tuner.bounds
     return np.array([tuner.values(k)["learning_rate"] for k in range(low, high + 1)])
 
 
-def tabulate(tuner: Tuner, landscape: Landscape) -> Table:
-    return landscape.table(positions(tuner))
-
-
 def run(
-    tuner: Tuner, table: Table, slices: np.ndarray, seeds: np.ndarray, asks: int, paired: bool
+    tuner: Tuner, scores: np.ndarray, slices: np.ndarray, seeds: np.ndarray, asks: int, paired: bool
 ) -> Runs:
     """Run `tuner` on slice slices[j] with seed seeds[j], for all j side by side.
 
     Args:
-      table: `tabulate(tuner, landscape)`.
+      scores: int32[slices, positions, columns], a landscape's at `rates(tuner)`.
       slices: int[n].
       seeds: uint32[n].
       asks: the most trainings of a run.
+      paired: whether keys are.
     """
-    low, _ = tuner.bounds
-    found = _run(tuner, asks, paired, low, table.score, np.asarray(slices), np.uint32(seeds))
+    found = _run(tuner, asks, scores, slices, np.uint32(seeds), np.bool_(paired))
     return Runs(*map(np.asarray, found))
 
 
-@partial(jax.jit, static_argnames=("tuner", "asks", "paired", "low"))
+@partial(jax.jit, static_argnames=("tuner", "asks"))
 def _run(
     tuner: Tuner,
     asks: int,
-    paired: bool,
-    low: int,
     scores: jax.Array,
     slices: jax.Array,
     seeds: jax.Array,
+    paired: jax.Array,
 ) -> tuple[jax.Array, ...]:
-    columns = scores.shape[-1]
+    low, _ = tuner.bounds
 
     def one(slice_: jax.Array, seed: jax.Array):
         root = jax.random.key(seed, impl=keys.IMPL)
@@ -73,8 +67,8 @@ def _run(
             live = ~tuner.done(state)
             after, asked = tuner.ask(keys.derive(root, "adjust", i), state)
             r = getattr(asked, "r", jnp.int32(0))
-            key = keys.derive(root, "train", 0 if paired else i, r)
-            score = scores[slice_, asked.k - low, jax.random.randint(key, (), 0, columns)]
+            column = draw_column(root, jnp.where(paired, 0, i), r, scores.shape[-1])
+            score = scores[slice_, asked.k - low, column]
             after, _ = tuner.tell(after, score)
             state = jax.tree.map(partial(jnp.where, live), after, state)
             return state, (asked.k, r, score, tuner.recommend(state), live)
@@ -84,18 +78,25 @@ def _run(
     return jax.vmap(one)(slices, seeds)
 
 
-def after(runs: Runs, trainings: int, paired: bool) -> np.ndarray:
-    """int32[n, trainings]: what was recommended after 1, 2, ... trainings.
+def draw_column(root: jax.Array, i: jax.Array, r: jax.Array, columns: int) -> jax.Array:
+    """The column that the training with the key of (i, r) is, int32 below `columns`."""
+    return jax.random.randint(keys.derive(root, "train", i, r), (), 0, columns)
 
-    With paired keys the same (k, r) asked again costs nothing. A run that ended earlier stands by
-    its last word.
+
+def spent(runs: Runs, paired: bool) -> np.ndarray:
+    """int64[n, asks]: trainings that had run after each ask.
+
+    With paired keys the same (k, r) asked again costs nothing.
     """
     new = runs.live.copy()
     if paired:
         name = runs.k.astype(np.int64) << 32 | runs.r
         for t in range(1, name.shape[1]):
             new[:, t] &= (name[:, :t] != name[:, t : t + 1]).all(1)
-    spent = np.cumsum(new, 1)
-    # The last ask at which no more than so many trainings had run.
-    last = (spent[:, :, None] <= np.arange(1, trainings + 1)).sum(1) - 1
-    return np.take_along_axis(runs.recommended, last, 1)
+    return np.cumsum(new, 1)
+
+
+def after(runs: Runs, trainings: int, paired: bool, of: np.ndarray) -> np.ndarray:
+    """[n, trainings]: what `of` [n, asks] was after 1, 2, ... trainings; at its end it stays."""
+    last = (spent(runs, paired)[:, :, None] <= np.arange(1, trainings + 1)).sum(1) - 1
+    return np.take_along_axis(of, last, 1)

@@ -207,10 +207,16 @@ def test_with_paired_keys_all_that_can_be_needed_is_named():
         walk.tell(known.setdefault(name, table(2)(*name)))
 
 
-@pytest.mark.parametrize("tuner", [make() for make in TUNERS.values()], ids=list(TUNERS))
+FORESEEABLE = {
+    name: tuner
+    for name, make in TUNERS.items()
+    if isinstance(tuner := make(), Foreseeable)
+}
+
+
+@pytest.mark.parametrize("tuner", FORESEEABLE.values(), ids=list(FORESEEABLE))
 def test_supposing_is_telling_for_all_that_follows(tuner):
     """A law of every tuner that is foreseeable; states of equal futures are equal."""
-    assert isinstance(tuner, Foreseeable)
     told, supposed = Walk(tuner, 0), Walk(tuner, 0)
     before = -1
     for score in (3, 5, 5, 2, 4, 4, 1, 0):
