@@ -29,6 +29,7 @@ import jax
 from experiments.bench import cpu
 from jaxmeta import Study, Training, keys, tasks
 from jaxmeta.engine.local import program_of
+from jaxmeta.engine.supply import AUTO
 from jaxmeta.study import run
 from jaxmeta.training.batch import Batch
 from jaxmeta.training.lanes import Lanes
@@ -83,10 +84,10 @@ def studies() -> dict[str, Study]:
     }
 
 
-def seconds_of(study: Study, **speed: int) -> float:
+def seconds_of(study: Study, workers: int, lookahead: int | None) -> float:
     """From the first training's start to the last decision, compilation left out."""
     with tempfile.TemporaryDirectory() as home:
-        run(study, Path(home) / "study", **speed)
+        run(study, Path(home) / "study", workers=workers, lookahead=lookahead)
         rows = (Path(home) / "study" / "times.jsonl").read_text().splitlines()
         elapsed = [json.loads(row)["elapsed"] for row in rows]
     return elapsed[-1] - elapsed[0]  # the first compiles
@@ -99,8 +100,8 @@ def wall_clock() -> None:
     for name, study in studies().items():
         alone, ahead = [], []
         for _ in range(ROUNDS):
-            alone.append(seconds_of(study, lookahead=0))
-            ahead.append(seconds_of(study, workers=WORKERS))
+            alone.append(seconds_of(study, 0, 0))
+            ahead.append(seconds_of(study, WORKERS, AUTO))
         ratios = [a / b for a, b in zip(alone, ahead, strict=True)]
         print(
             f"{name:28s} one at a time {statistics.median(alone):6.1f} s, look-ahead in {WORKERS} "

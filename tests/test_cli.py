@@ -28,7 +28,10 @@ def folder(tmp_path_factory):
     [
         (["tune", "mnits"], "task must be one of .* did you mean mnist?"),
         (["tune", "no_such_module:task"], "must name a function that can be imported"),
-        (["tune", "spirals", "--tuner", "gird"], "tuner must be one of tune_learning_rate, grid"),
+        (
+            ["tune", "spirals", "--tuner", "gird"],
+            "tuner must be one of tune_learning_rate, three_way, grid",
+        ),
         (["tune", "spirals", "--preset", "best"], "preset must be one of poster, logarithmic"),
         (["tune", "spirals", "--tuner", "grid", "--p-eps", "0.1"], "grid takes .* got p_eps"),
         (["tune", "mnist", "--dataset", "mnits"], "mnist"),

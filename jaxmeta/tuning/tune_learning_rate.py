@@ -59,6 +59,7 @@ class TuneLearningRate:
 
     name: ClassVar[str] = "tune_learning_rate"
     version: ClassVar[int] = 1
+    reference: ClassVar[str] = "acc_old"
 
     lattice: Lattice = field(default_factory=lambda: Lattice(lr0=1e-4, eps=5e-5))
     p_eps: float = 0.1
@@ -79,6 +80,10 @@ class TuneLearningRate:
     def trainings(self) -> int:
         return self.i_max
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        return self.lattice.bounds
+
     def init(self) -> State:
         zero = jnp.int32(0)
         return State(zero, zero, zero, moves.thirds(), zero, zero, zero)
@@ -98,14 +103,24 @@ class TuneLearningRate:
 
     def tell(self, state: State, score: ArrayLike) -> tuple[State, Told]:
         score = jnp.asarray(score, jnp.int32)
-        better = (state.i == 0) | (score >= state.acc_old)
-        state = self.suppose(state, better)._replace(
-            acc_old=score, k_best=jnp.where(better, state.k, state.k_best)
-        )
+        outcome = self.outcome(state, score)
+        better = outcome == 1
+        acc_old = self.refer(state, outcome, score)
+        k_best = jnp.where(better, state.k, state.k_best)
+        state = self.suppose(state, outcome)._replace(acc_old=acc_old, k_best=k_best)
         return state, Told(better, state.p, state.noprog, state.k_best)
 
-    def suppose(self, state: State, better: jax.Array) -> State:
+    def outcome(self, state: State, score: ArrayLike) -> jax.Array:
+        """Line 8; the training of λ0 has none before it."""
+        return ((state.i == 0) | (score >= state.acc_old)).astype(jnp.int32)
+
+    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> jax.Array:
+        """Line 19."""
+        return jnp.asarray(score, jnp.int32)
+
+    def suppose(self, state: State, outcome: ArrayLike) -> State:
         """Lines 9, 10, 12 and 14 to 16: all of `tell` that a later `ask` or `done` can notice."""
+        better = jnp.asarray(outcome) == 1
         learned = moves.update(
             state.p, state.c, better, moves.units(self.p_eps), moves.units(self.p_min)
         )

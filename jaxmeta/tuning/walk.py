@@ -44,7 +44,6 @@ class Walk:
         self.root = keys.chain(keys.root(seed), chain)
         self.state = self._asked = tuner.init()
         self.i = 0
-        self.score: int | None = None  # told last
 
     @property
     def done(self) -> bool:
@@ -60,7 +59,6 @@ class Walk:
         """Learn the score of the training asked for last; what the tuner made of it, as JSON."""
         self.state, told = _tell(self.tuner, self._asked, np.int32(score))
         self.i += 1
-        self.score = score
         return as_json(told)
 
 

@@ -4,12 +4,16 @@ import copy
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 
 import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
+from jaxmeta import keys
 from jaxmeta.tuning import TUNERS, Grid, Lattice, TuneLearningRate, Walk
 from jaxmeta.tuning.lookahead import WIDTH, Key, ahead, simulate
 from jaxmeta.tuning.protocol import Foreseeable
@@ -46,14 +50,14 @@ def outcomes(walk, before, known):
         scores = {s for s in scores if any((s >= b) == better for b in before)}
         if scores:
             after = copy.copy(walk)
-            after.tell(0 if walk.score is None else walk.score - (not better))
+            after.tell(getattr(walk.state, "acc_old", 0) - (not better))
             yield after, scores
 
 
 def reached(walk, known):
     """Every training not known that may be asked for within DEPTH, with its probability."""
     found = defaultdict(float)
-    before = {float("-inf") if walk.score is None else walk.score}
+    before = {float("-inf") if walk.i == 0 else int(getattr(walk.state, "acc_old", 0))}
     paths = [(walk, before, 1.0)]
     for _ in range(DEPTH + 1):
         paths = [path for path in paths if not path[0].done]
@@ -206,17 +210,71 @@ def test_with_paired_keys_all_that_can_be_needed_is_named():
         walk.tell(known.setdefault(name, table(2)(name)))
 
 
-@pytest.mark.parametrize("tuner", [make() for make in TUNERS.values()], ids=list(TUNERS))
+FORESEEABLE = {
+    name: tuner for name, make in TUNERS.items() if isinstance(tuner := make(), Foreseeable)
+}
+
+
+@pytest.mark.parametrize("tuner", FORESEEABLE.values(), ids=list(FORESEEABLE))
 def test_supposing_is_telling_for_all_that_follows(tuner):
     """A law of every tuner that is foreseeable; states of equal futures are equal."""
-    assert isinstance(tuner, Foreseeable)
     told, supposed = Walk(tuner, 0), Walk(tuner, 0)
-    before = -1
     for score in (3, 5, 5, 2, 4, 4, 1, 0):
         assert told.ask() == supposed.ask() and told.done == supposed.done
+        outcome = tuner.outcome(told._asked, jnp.int32(score))
+        reference = tuner.refer(told._asked, outcome, jnp.int32(score))
         told.tell(score)
-        supposed.state = tuner.suppose(supposed._asked, jnp.bool_(score >= before))
-        supposed.i, before = supposed.i + 1, score
+        assert getattr(told.state, tuner.reference) == reference or tuner.reference == "best"
+        supposed.state = tuner.suppose(supposed._asked, outcome)
+        supposed.i += 1
+
+
+SCORES = np.arange(9)  # of unknown trainings; the known ones are 3 or 5
+
+
+def tried(tuner, root, i, state, known, depth):
+    """Every training not known that some scores lead to within `depth`: all of them told."""
+    unravel = ravel_pytree(tuner.init())[1]
+
+    @jax.jit
+    @partial(jax.vmap, in_axes=(None, 0))
+    def ask(n, state):
+        done = tuner.done(unravel(state))
+        state, asked = tuner.ask(keys.derive(root, "adjust", n), unravel(state))
+        return ravel_pytree(state)[0], asked.k, getattr(asked, "r", jnp.int32(0)), done
+
+    @jax.jit
+    @jax.vmap
+    def tell(state, score):
+        return ravel_pytree(tuner.tell(unravel(state), score)[0])[0]
+
+    names, states = set(), np.array([ravel_pytree(state)[0]])
+    for n in range(i, i + depth + 1):
+        states, k, r, done = (np.asarray(x) for x in ask(np.uint32(n), states))
+        asked = zip(k.tolist(), r.tolist(), states, done, strict=True)
+        rows = [(Key(n, a, b), state) for a, b, state, ended in asked if not ended]
+        names |= {name for name, _ in rows}
+        pairs = [(s, x) for name, s in rows for x in ([known[name]] if name in known else SCORES)]
+        if not pairs:
+            break
+        states = np.unique(tell(*(np.array(x, np.int32) for x in zip(*pairs, strict=True))), axis=0)
+    return names - known.keys()
+
+
+@pytest.mark.parametrize("tuner", FORESEEABLE.values(), ids=list(FORESEEABLE))
+def test_names_what_telling_all_scores_reaches(tuner):
+    """Of every foreseeable tuner, all through a walk, with some scores known and others not."""
+    walk, random, depth, pruned = Walk(tuner, 1), np.random.default_rng(0), 3, 0
+    while walk.i < 6:
+        whole = tried(tuner, walk.root, walk.i, walk.state, {}, depth)
+        assert dict(ahead(walk, EVERY, {}, depth=depth)).keys() == whole
+        known = {name: int(random.choice([3, 5])) for name in whole if random.random() < 0.5}
+        some = tried(tuner, walk.root, walk.i, walk.state, known, depth)
+        assert dict(ahead(walk, EVERY, known, depth=depth)).keys() == some
+        pruned += some | known.keys() < whole
+        walk.ask()
+        walk.tell(int(random.choice([3, 5])))
+    assert bool(pruned) == (tuner.name in ("tune_learning_rate", "three_way"))
 
 
 def test_a_tuner_that_supposes_nothing_is_not_looked_ahead_of():

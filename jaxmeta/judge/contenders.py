@@ -1,0 +1,197 @@
+"""Who is judged: tuners of jaxmeta, Optuna's, ASHA where there are learning curves, and no search.
+
+All search the same range, the one that the tables hold, and get the same seeds and columns.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxmeta import keys
+from jaxmeta.judge import halving, host, runner
+from jaxmeta.judge.landscape import Landscape
+from jaxmeta.tuning import Grid, Lattice, TuneLearningRate, Tuner
+from jaxmeta.tuning.lattice import middle
+from jaxmeta.tuning.optuna_search import NEEDS, OptunaSearch, to_rate
+from jaxmeta.tuning.random_search import Random
+from jaxmeta.tuning.three_way import ThreeWay
+
+BUDGETS = (2, 5, 10, 20, 40)
+TRAININGS = BUDGETS[-1]
+STARTS = 6  # first learning rates, evenly from the lowest to the highest on a logarithmic scale
+
+
+class Field(NamedTuple):
+    """Where a contender runs: one run for each first learning rate and slice."""
+
+    landscape: Landscape
+    rungs: list[Landscape]  # the same, after each part of `halving.RUNGS`; empty if not known
+    starts: list[float]
+    seeds: np.ndarray  # uint32[starts, slices]
+    paired: bool
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return float(self.landscape.lr[0]), float(self.landscape.lr[-1])
+
+
+class Searched(NamedTuple):
+    """Learning rates, float64[starts, slices, TRAININGS]."""
+
+    recommended: np.ndarray  # after 1, 2, ... trainings
+    tried: np.ndarray  # in the 1st, 2nd, ... training
+
+
+Search = Callable[[Field], Searched]
+
+
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    search: Search
+    slices: int | None = None  # it is slow, and runs on the first so many slices of a data set only
+    curves: bool = False  # it needs learning curves
+
+
+def field(
+    landscape: Landscape, seed: int, paired: bool, rungs: list[Landscape] | None = None
+) -> Field:
+    low, high = landscape.lr[[0, -1]]
+    starts = [float(f"{rate:.4g}") for rate in np.geomspace(low, high, STARTS)]
+    slices = len(landscape.mean)
+    first = keys.stream(f"{seed} {landscape.name}")
+    seeds = (first + np.arange(STARTS * slices)) % 2**32
+    return Field(
+        landscape, rungs or [], starts, seeds.astype(np.uint32).reshape(STARTS, -1), paired
+    )
+
+
+def fixed(rate: Callable[[float, float], float], field: Field) -> Searched:
+    """No search: one learning rate for all, here given the range."""
+    always = np.full((*field.seeds.shape, TRAININGS), rate(*field.range))
+    return Searched(always, always)
+
+
+def walk(
+    make: Callable[[float, float, float], Tuner], asks: int, best_seen: bool, field: Field
+) -> Searched:
+    """A tuner of ours: `make(lr0, lr_min, lr_max)`. Where λ0 makes no difference it compiles once.
+
+    Args:
+      asks: how many trainings are asked for, of which some may be free where keys are paired.
+      best_seen: judge the learning rate of the best score seen, not the tuner's own word.
+    """
+    slices = np.arange(field.seeds.shape[1])
+    searched = []
+    for lr0, seeds in zip(field.starts, field.seeds, strict=True):
+        tuner = make(lr0, *field.range)
+        rates, low = runner.rates(tuner), tuner.bounds[0]
+        scores = field.landscape.scores(rates)
+        runs = runner.run(tuner, scores, slices, seeds, asks, field.paired)
+        if best_seen:
+            runs = runs._replace(recommended=host.best_so_far(runs.k, runs.score))
+        after = partial(runner.after, runs, TRAININGS, field.paired)
+        searched.append((rates[after(runs.recommended) - low], rates[after(runs.k) - low]))
+    return Searched(*map(np.stack, zip(*searched, strict=True)))
+
+
+def grid(field: Field) -> Searched:
+    """For each budget a grid of so many points: what stands at T is a grid of the last budget."""
+    low, high = field.range
+    recommended = np.full((*field.seeds.shape, TRAININGS), middle(low, high))
+    for budget in BUDGETS:
+        once = walk(partial(_grid_of, budget), budget, False, field)
+        recommended[..., budget - 1 :] = once.recommended[..., budget - 1 : budget]
+    return Searched(recommended, recommended)
+
+
+def _random(_: float, lr_min: float, lr_max: float) -> Tuner:
+    return Random(lr_min, lr_max, TRAININGS)
+
+
+def _grid_of(points: int, _: float, lr_min: float, lr_max: float) -> Tuner:
+    return Grid(lr_min, lr_max, points)
+
+
+def optuna(sampler: str, slices: int, field: Field) -> Searched:
+    seeds = field.seeds[:, :slices]
+    where = np.tile(np.arange(seeds.shape[1]), len(seeds))
+    tuner = OptunaSearch(sampler, *field.range, i_max=TRAININGS)
+    runs = host.run(tuner, field.landscape, where, seeds.reshape(-1), TRAININGS, field.paired)
+    shape = (*seeds.shape, TRAININGS)
+    return Searched(*(np.reshape(to_rate(k), shape) for k in (runs.recommended, runs.k)))
+
+
+def asha(slices: int, field: Field) -> Searched:
+    seeds = field.seeds[:, :slices]
+    found = np.array(
+        [
+            [
+                halving.asha(field.rungs, j, int(seed), TRAININGS, field.paired, *field.range)
+                for j, seed in enumerate(row)
+            ]
+            for row in seeds
+        ]
+    )
+    return Searched(found, found)
+
+
+def poster(eps: float, geometry: str, lr0: float, lr_min: float, lr_max: float) -> Tuner:
+    """The poster's walk, never out of patience; p_ε = 0.05."""
+    lattice = Lattice(lr0, eps, geometry, lr_min, lr_max)
+    return TuneLearningRate(lattice, p_eps=0.05, i_max=3 * TRAININGS, noprog_max=3 * TRAININGS)
+
+
+OURS = ThreeWay(i_max=TRAININGS + TRAININGS // 2)
+
+
+def three_way(lr0: float, lr_min: float, lr_max: float, **change) -> Tuner:
+    return replace(OURS, lr0=lr0, lr_min=lr_min, lr_max=lr_max, **change)
+
+
+def ours(name: str, **change) -> Contender:
+    """`three_way` with these of its options changed."""
+    return Contender(name, partial(walk, partial(three_way, **change), OURS.i_max, False))
+
+
+def all_contenders(slices: int) -> tuple[list[Contender], list[str]]:
+    """The contenders, and a line on each that cannot run here. Slow ones get `slices` slices."""
+    step = {"poster, ε = 1e-3": (1e-3, "additive"), "poster, doubling": (1.0, "logarithmic")}
+    there, missing = [], []
+    for sampler, needs in NEEDS.items():
+        name = f"Optuna {sampler}"
+        absent = [need for need in needs if find_spec(need) is None]
+        there += [] if absent else [Contender(name, partial(optuna, sampler, slices), slices)]
+        missing += [f"{name}: not run, needs {' and '.join(absent)}"] if absent else []
+    return [
+        ours("three_way"),
+        Contender("random", partial(walk, _random, TRAININGS, False)),
+        *there,
+        Contender("grid", grid),
+        Contender("ASHA", partial(asha, slices), slices, curves=True),
+        *(
+            Contender(name + seen, partial(walk, partial(poster, *how), 3 * TRAININGS, bool(seen)))
+            for name, how in step.items()
+            for seen in ("", ", best seen")
+        ),
+        Contender("1e-3, no search", partial(fixed, lambda low, high: 1e-3)),
+        Contender("middle, no search", partial(fixed, middle)),
+    ], missing
+
+
+# What each part of `three_way` brings: the tuner without it, or with what was left out.
+ABLATION = [
+    ours("three_way"),
+    ours("no range test", range_test=False),
+    ours("step of a factor 2 that never shrinks", step_max=8, step_min=8),
+    ours("step that never grows again", grow=False),
+    ours("least step of a factor 1.46", step_min=4),
+    ours("no replicates", replicates=False),
+    ours("recommends the best score seen", smooth=0),
+    ours("recommends the best average, not smoothed", smooth=1),
+    ours("floor of 0.05 under probabilities", p_min=0.05),
+]

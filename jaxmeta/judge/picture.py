@@ -1,0 +1,2 @@
+def draw(drawn, out):
+    return []
