@@ -18,7 +18,7 @@ COMPILE := build/lock/bin/uv pip compile --quiet --universal --fork-strategy few
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv experiment experiment-poster tutorial test test-slow repro bench gpu check format \
+.PHONY: help venv experiment experiment-poster tutorial test test-slow repro bench judge gpu check format \
 	wheel lock clean
 
 help: ## this list
@@ -47,6 +47,10 @@ repro: venv ## bit for bit: whole processes run, killed, resumed and compared
 bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 	$(PY) -m experiments.bench
 	$(PY) -m experiments.bench_lanes
+
+judge: venv ## tuners on benchmark tables: the leaderboard, its picture and digest, the ablation
+	$(VENV)/bin/jaxmeta judge
+	$(VENV)/bin/jaxmeta judge --split develop --ablation
 
 gpu: ## lanes on a GPU: speed and bits, into experiments/results/gpu.json; see GPU_PYTHON
 	$(GPU_PYTHON) -m experiments.gpu $(ARGS)

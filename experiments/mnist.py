@@ -20,7 +20,7 @@ from jaxmeta.record.journal import read
 
 PROFILES = {
     # Enough of MNIST to see the tuner walk; two cores train it in seconds.
-    "quick": "tune mnist --train-size 5000 --epochs 3 --i-max 20",
+    "quick": "tune mnist --preset poster --train-size 5000 --epochs 3 --i-max 20",
     "poster": "tune mnist --preset poster --epochs 20 --patience 3",
 }
 

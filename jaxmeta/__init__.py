@@ -10,7 +10,7 @@ runtime.pin()  # before JAX starts: see `runtime`
 from jaxmeta.study import Study, resume, run  # noqa: E402
 from jaxmeta.tasks import Task, arrays, classification, regression  # noqa: E402
 from jaxmeta.training.program import Training  # noqa: E402
-from jaxmeta.tuning import Grid, Lattice, TuneLearningRate  # noqa: E402
+from jaxmeta.tuning import Grid, Lattice, Random, ThreeWay, TuneLearningRate  # noqa: E402
 from jaxmeta.version import VERSION  # noqa: E402
 
 __version__ = VERSION
@@ -18,8 +18,10 @@ __version__ = VERSION
 __all__ = [
     "Grid",
     "Lattice",
+    "Random",
     "Study",
     "Task",
+    "ThreeWay",
     "Training",
     "TuneLearningRate",
     "arrays",

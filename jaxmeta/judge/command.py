@@ -9,7 +9,7 @@ from pathlib import Path
 from jaxmeta.judge import curves, halving, leaderboard, tables
 from jaxmeta.judge.contenders import ABLATION, Contender, Field, all_contenders, field
 from jaxmeta.judge.landscape import Landscape
-from jaxmeta.judge.verdict import Judged, difference, judge, line
+from jaxmeta.judge.verdict import Judged, Line, difference, judge, line
 
 SPLITS = {"develop": tables.MLP[:4], "report": tables.MLP[4:] + tables.FCNET}
 SLICES = 250  # of each data set
@@ -79,12 +79,15 @@ def groups(fields: dict[str, Field]) -> dict[str, list[str]]:
     return found | ({"made-up curves": made_up} if made_up else {})
 
 
-def pages(results: Results, fields: dict[str, Field], seed: int, mode: str) -> list[str]:
-    """All tables of one mode."""
-    rows = []
+def pages(
+    results: Results, fields: dict[str, Field], seed: int, mode: str
+) -> tuple[list[str], dict[str, dict[str, Line]]]:
+    """All tables of one mode, as text and as numbers."""
+    rows, boards = [], {}
     for group, names in groups(fields).items():
         found = of(results, names)
         lines = {name: line(judged.values()) for name, judged in found.items()}
+        boards[f"{mode}, {group}"] = lines
         title = f"{mode}, {group} ({', '.join(names)}): median regret (quartiles)"
         rows += leaderboard.board(title, lines)[:-1] + leaderboard.limits(lines, OURS)
         if group in ("tables of mlp", "made-up curves"):
@@ -104,11 +107,27 @@ def pages(results: Results, fields: dict[str, Field], seed: int, mode: str) -> l
             }
             title = f"{mode}, {group}: {OURS} less the other [95 % over data sets]"
             rows += leaderboard.differences(title, apart)
-    return rows
+    return rows, boards
 
 
 def main(split: str, seed: int, ablation: bool, slices: int, slow: int, out: Path) -> None:
-    """Judge, print, draw."""
+    """Judge, print, draw.
+
+    Args:
+      split: "develop", the data sets that three_way was made on, or "report", the others.
+      seed: of slices, columns, draws and resamples.
+      ablation: judge three_way without each of its parts, instead of all contenders.
+      slices: of each data set, at the most.
+      slow: of each, for contenders that are Python objects.
+      out: the folder for what is printed and for the picture.
+
+    Raises:
+      ValueError: fewer than one slice.
+      ModuleNotFoundError: the tables are not installed.
+    """
+    for name, n in (("slices", slices), ("slow", slow)):
+        if n < 1:
+            raise ValueError(f"{name} must be at least 1, got {n}; raise it")
     contenders, missing = (ABLATION, []) if ablation else all_contenders(slow)
     families = ("mlp", "curves") if ablation else ("mlp", "fcnet", "curves")
     what = "ablation" if ablation else "leaderboard"
@@ -118,11 +137,12 @@ def main(split: str, seed: int, ablation: bool, slices: int, slow: int, out: Pat
         *missing,
         "",
     ]
-    drawn = {}
+    boards = {}
     for paired, mode in MODES.items():
         results, fields = run(contenders, split, seed, paired, slices, families)
-        rows += pages(results, fields, seed, mode)
-        drawn[mode] = results, fields
+        text, numbers = pages(results, fields, seed, mode)
+        rows += text
+        boards |= numbers
     text = "\n".join(rows)
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{what}.txt").write_text(text)
@@ -130,6 +150,6 @@ def main(split: str, seed: int, ablation: bool, slices: int, slow: int, out: Pat
     if not ablation:
         from jaxmeta.judge import picture
 
-        for path in picture.draw(drawn, out):
+        for path in picture.draw(boards, out):
             print(path)
     print(f"digest: {hashlib.sha256(text.encode()).hexdigest()}")

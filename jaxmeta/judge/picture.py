@@ -1,2 +1,81 @@
-def draw(drawn, out):
-    return []
+"""The leaderboard as a picture: regret against trainings, as PNG and SVG."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxmeta.judge.contenders import BUDGETS
+from jaxmeta.judge.verdict import Line
+from jaxmeta.report.picture import save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMES = ("leaderboard.png", "leaderboard.svg")
+# Okabe and Ito's, and a marker each, since no meaning may rest on a colour alone.
+STYLES = (
+    ("#D55E00", "o"),
+    ("#0072B2", "s"),
+    ("#009E73", "^"),
+    ("#CC79A7", "v"),
+    ("#E69F00", "D"),
+    ("#56B4E9", "P"),
+    ("#777777", "X"),
+    ("#222222", "*"),
+)
+LEAST = 1e-4  # below it a regret is drawn here
+
+Boards = dict[str, dict[str, Line]]  # by what is judged together, by contender
+
+
+def draw(boards: Boards, folder: Path) -> tuple[Path, Path]:
+    """Draw the medians of `boards`, a panel each, into `folder`; the PNG's and the SVG's paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    png, svg = (folder / name for name in NAMES)
+    save(lambda: figure(boards), png, svg)
+    return png, svg
+
+
+def figure(boards: Boards) -> "Figure":
+    """Panels in two columns, both axes logarithmic; contenders keep their colour throughout."""
+    from matplotlib.figure import Figure
+
+    rows = -(-len(boards) // 2)
+    fig = Figure(figsize=(14, 4.6 * rows + 0.8))
+    names = list(dict.fromkeys(name for board in boards.values() for name in board))
+    styles = {name: STYLES[n % len(STYLES)] for n, name in enumerate(names)}
+    panels = fig.subplots(rows, 2, squeeze=False).ravel()
+    for ax, (title, lines) in zip(panels, boards.items(), strict=False):
+        _panel(ax, title, lines, styles)
+    for ax in panels[len(boards) :]:
+        ax.set_visible(False)
+    handles = {
+        label: handle
+        for ax in panels[: len(boards)]
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    fig.legend(handles.values(), handles.keys(), loc="lower center", ncols=6, frameon=False)
+    fig.suptitle(
+        "Median normalised regret of what is recommended", x=0.02, ha="left", fontweight="bold"
+    )
+    fig.subplots_adjust(left=0.06, right=0.98, top=0.92, bottom=0.12, hspace=0.3, wspace=0.14)
+    return fig
+
+
+def _panel(
+    ax: "Axes", title: str, lines: dict[str, Line], styles: dict[str, tuple[str, str]]
+) -> None:
+    ax.set_title(title, fontsize=10.5)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    for name, line in lines.items():
+        colour, marker = styles[name]
+        medians = [max(line.regret[budget][0], LEAST) for budget in BUDGETS]
+        first = name == next(iter(lines))
+        ax.plot(BUDGETS, medians, color=colour, marker=marker, lw=2.6 if first else 1.2, label=name)
+    ours = next(iter(lines.values()))
+    low, high = ([max(ours.regret[b][q], LEAST) for b in BUDGETS] for q in (1, 2))
+    ax.fill_between(BUDGETS, low, high, color=STYLES[0][0], alpha=0.12, lw=0)
+    ax.set_xticks(BUDGETS, labels=map(str, BUDGETS))
+    ax.minorticks_off()
+    ax.set_xlabel("trainings")

@@ -235,5 +235,6 @@ def _ending(first: Line, rows: list[Row], at_most: int, finished: bool) -> str:
         return f"finished: all {done} {what}"
     if first["chains"] > 1:
         return f"finished: {done} of at most {at_most} {what} in {first['chains']} chains"
-    noprog = rows[-1].line["told"]["noprog"]
-    return f"finished: {done} of at most {at_most} {what}, since {noprog} in a row got worse"
+    noprog = rows[-1].line["told"].get("noprog", 0)
+    why = f", since {noprog} in a row got worse" if noprog else ""
+    return f"finished: {done} of at most {at_most} {what}{why}"

@@ -154,8 +154,10 @@ def trajectory(told: Story, rows: list[Row]) -> Table:
         came.append(" ".join(f"{one.best_epoch}/{len(one.curve)}" for one in row.trainings))
         if walks:
             came.append(row.outcome)
-        again = "" if row.revisits is None else f"as i = {row.revisits} "
-        came.append(again + _mark(told, row))
+        r = row.line["asked"].get("r", 0)
+        notes = [f"replicate {r}"] if r else []
+        notes += [f"as i = {row.revisits}"] if row.revisits is not None else []
+        came.append(" ".join([*notes, _mark(told, row)]))
         failed = row.better is False or row.score.value is None
         grid.add_row(*(Text(cell) for cell in came), style="dim" if failed else "")
     return grid

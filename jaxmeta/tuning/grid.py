@@ -39,6 +39,7 @@ class Grid:
 
     name: ClassVar[str] = "grid"
     version: ClassVar[int] = 1
+    keys: ClassVar[str] = "independent"
     reference: ClassVar[str] = "best"
 
     lr_min: float = 1e-5

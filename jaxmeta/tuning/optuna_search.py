@@ -32,12 +32,7 @@ class Sequential:
     """An Optuna study, asked and told one training at a time."""
 
     def __init__(self, sampler: str, seed: int, lr_min: float, lr_max: float) -> None:
-        missing = [name for name in NEEDS[sampler] if find_spec(name) is None]
-        if missing:
-            raise ModuleNotFoundError(
-                f"Optuna's sampler {sampler} needs {' and '.join(missing)}, not installed here: "
-                f"pip install 'jaxmeta[judge]' {' '.join(set(missing) & {'scipy', 'torch'})}"
-            )
+        _check(sampler)
         import optuna
 
         self._range = lr_min, lr_max
@@ -52,6 +47,16 @@ class Sequential:
 
     def tell(self, score: int) -> None:
         self._study.tell(self._trial, float("-inf") if score == DIVERGED else float(score))
+
+
+def _check(sampler: str) -> None:
+    missing = [name for name in NEEDS[sampler] if find_spec(name) is None]
+    if missing:
+        more = " ".join(name for name in missing if name in ("scipy", "torch"))
+        raise ModuleNotFoundError(
+            f"Optuna's sampler {sampler} needs {' and '.join(missing)}, not installed here: "
+            + f"pip install 'jaxmeta[judge]' {more}".strip()
+        )
 
 
 @contextmanager
@@ -104,6 +109,7 @@ class OptunaSearch:
 
     name: ClassVar[str] = "optuna"
     version: ClassVar[int] = 1
+    keys: ClassVar[str] = "independent"
 
     sampler: str = "tpe"
     lr_min: float = 1e-5
@@ -131,6 +137,7 @@ class OptunaSearch:
         return to_position(self.lr_min), to_position(self.lr_max)
 
     def init(self) -> State:
+        _check(self.sampler)
         zero, none = jnp.int32(0), jnp.zeros(self.i_max, jnp.int32)
         return State(zero, zero, zero, none, none)
 

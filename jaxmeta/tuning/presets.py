@@ -24,17 +24,27 @@ PRESETS: dict[str, TuneLearningRate] = {
 _LATTICE = {field.name for field in fields(Lattice)}
 
 
-def make(name: str = TuneLearningRate.name, preset: str = "poster", **options: Any) -> Tuner:
-    """The tuner called `name` with `options` set; TuneLearningRate starts from `preset`.
+def make(name: str | None = None, preset: str | None = None, **options: Any) -> Tuner:
+    """The tuner called `name` with `options` set.
+
+    Args:
+      name: None: three_way, or tune_learning_rate where a preset is named.
+      preset: where tune_learning_rate starts from; None: the poster's.
 
     Raises:
       ValueError: an unknown tuner or preset, an option that the tuner has not, or a bad value.
     """
+    if name is None:
+        name = ThreeWay.name if preset is None else TuneLearningRate.name
     if name not in TUNERS:
         raise ValueError(f"tuner must be one of {', '.join(TUNERS)}, got {name!r}; choose one")
-    if preset not in PRESETS:
+    if preset is not None and preset not in PRESETS:
         raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}; choose one")
-    tuner = PRESETS[preset] if name == TuneLearningRate.name else TUNERS[name]()
+    if preset is not None and name != TuneLearningRate.name:
+        raise ValueError(
+            f"a preset is of tune_learning_rate, got {preset!r} for {name}; leave it out"
+        )
+    tuner = PRESETS[preset or "poster"] if name == TuneLearningRate.name else TUNERS[name]()
     known = {field.name for field in fields(tuner)}
     if "lattice" in known:
         known = known - {"lattice"} | _LATTICE

@@ -19,6 +19,7 @@ class Tuner(Protocol):
 
     name: ClassVar[str]  # in `TUNERS` and in the record
     version: ClassVar[int]  # goes up whenever the same seed and scores would be decided differently
+    keys: ClassVar[str]  # of trainings, if nothing else is asked for: "independent" or "paired"
 
     @property
     def trainings(self) -> int:

@@ -44,6 +44,7 @@ class Random:
 
     name: ClassVar[str] = "random"
     version: ClassVar[int] = 1
+    keys: ClassVar[str] = "independent"
     reference: ClassVar[str] = "best"
 
     lr_min: float = 1e-5

@@ -89,6 +89,7 @@ class ThreeWay:
 
     name: ClassVar[str] = "three_way"
     version: ClassVar[int] = 1
+    keys: ClassVar[str] = "paired"
     reference: ClassVar[str] = "score_at"
 
     lr0: float | None = None

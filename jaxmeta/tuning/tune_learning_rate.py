@@ -59,6 +59,7 @@ class TuneLearningRate:
 
     name: ClassVar[str] = "tune_learning_rate"
     version: ClassVar[int] = 1
+    keys: ClassVar[str] = "independent"
     reference: ClassVar[str] = "acc_old"
 
     lattice: Lattice = field(default_factory=lambda: Lattice(lr0=1e-4, eps=5e-5))
