@@ -18,7 +18,7 @@ COMPILE := build/lock/bin/uv pip compile --quiet --universal --fork-strategy few
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv experiment experiment-poster tutorial test test-slow repro bench judge gpu check format \
+.PHONY: help venv experiment experiment-poster tutorial test test-slow repro bench judge compare gpu check format \
 	wheel lock clean
 
 help: ## this list
@@ -51,6 +51,9 @@ bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 judge: venv ## tuners on benchmark tables: the leaderboard, its picture and digest, the ablation
 	$(VENV)/bin/jaxmeta judge
 	$(VENV)/bin/jaxmeta judge --split develop --ablation
+
+compare: venv ## tuners on real trainings, at equal training steps
+	$(PY) -m experiments.compare
 
 gpu: ## lanes on a GPU: speed and bits, into experiments/results/gpu.json; see GPU_PYTHON
 	$(GPU_PYTHON) -m experiments.gpu $(ARGS)

@@ -155,8 +155,11 @@ class ThreeWay:
         return State(zero, zero, step, zero, open_, zero, zero, zero, zero, none, none, none)
 
     def ask(self, key: jax.Array, state: State) -> tuple[State, Asked]:
+        return self.move(moves.draw(key), state)
+
+    def move(self, u: ArrayLike, state: State) -> tuple[State, Asked]:
+        """`ask` with its draw `u` (int32 units) given."""
         low, high = self.bounds
-        u = moves.draw(key)
         c = moves.adjust(u, state.p)
         wanted = state.at + moves.step(c) * state.h
         first, jump = state.i == 0, (state.i == 1) & (self._jump != 0)
