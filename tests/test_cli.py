@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
         (["tune", "spirals", "--batch-size", "9999"], "batch_size must be at most the 1200"),
         (["tune", "spirals", "--epochs", "0"], "epochs must be at least 1, got 0"),
         (["tune", "spirals", "--patience", "-3"], "patience must be at least 1, got -3"),
-        (["tune", "spirals", "--i-max", "0"], "i_max must be at least 1"),
+        (["tune", "spirals", "--i-max", "0"], "i_max must be from 1 to 1000, got 0"),
         (
             ["tune", "spirals", "--preset", "poster", "--noprog-max", "0"],
             "noprog_max must be at least 1",

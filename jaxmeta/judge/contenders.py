@@ -77,25 +77,32 @@ def fixed(rate: Callable[[float, float], float], field: Field) -> Searched:
 
 
 def walk(
-    make: Callable[[float, float, float], Tuner], asks: int, best_seen: bool, field: Field
+    make: Callable[[float, float, float], Tuner],
+    asks: int,
+    best_seen: bool,
+    field: Field,
+    replicates: int = 1,
 ) -> Searched:
     """A tuner of ours: `make(lr0, lr_min, lr_max)`. Where λ0 makes no difference it compiles once.
 
     Args:
       asks: how many trainings are asked for, of which some may be free where keys are paired.
       best_seen: judge the learning rate of the best score seen, not the tuner's own word.
+      replicates: trainings a decision; what stands before the first decision is the first.
     """
+    decisions = np.maximum(np.arange(1, TRAININGS + 1) // replicates, 1)
     slices = np.arange(field.seeds.shape[1])
     searched = []
     for lr0, seeds in zip(field.starts, field.seeds, strict=True):
         tuner = make(lr0, *field.range)
         rates, low = runner.rates(tuner), tuner.bounds[0]
         scores = field.landscape.scores(rates)
-        runs = runner.run(tuner, scores, slices, seeds, asks, field.paired)
+        runs = runner.run(tuner, scores, slices, seeds, asks, field.paired, replicates)
         if best_seen:
             runs = runs._replace(recommended=host.best_so_far(runs.k, runs.score))
         after = partial(runner.after, runs, TRAININGS, field.paired)
-        searched.append((rates[after(runs.recommended) - low], rates[after(runs.k) - low]))
+        found = (after(of)[:, decisions - 1] for of in (runs.recommended, runs.k))
+        searched.append([rates[k - low] for k in found])
     return Searched(*map(np.stack, zip(*searched, strict=True)))
 
 
@@ -153,9 +160,10 @@ def three_way(lr0: float, lr_min: float, lr_max: float, **change) -> Tuner:
     return replace(OURS, lr0=lr0, lr_min=lr_min, lr_max=lr_max, **change)
 
 
-def ours(name: str, **change) -> Contender:
-    """`three_way` with these of its options changed."""
-    return Contender(name, partial(walk, partial(three_way, **change), OURS.i_max, False))
+def ours(name: str, replicates: int = 1, **change) -> Contender:
+    """`three_way` with these of its options changed, and so many trainings a decision."""
+    make = partial(three_way, **change)
+    return Contender(name, partial(walk, make, OURS.i_max, False, replicates=replicates))
 
 
 def all_contenders(slices: int) -> tuple[list[Contender], list[str]]:
@@ -186,12 +194,16 @@ def all_contenders(slices: int) -> tuple[list[Contender], list[str]]:
 # What each part of `three_way` brings: the tuner without it, or with what was left out.
 ABLATION = [
     ours("three_way"),
-    ours("no range test", range_test=False),
-    ours("step of a factor 2 that never shrinks", step_max=8, step_min=8),
-    ours("step that never grows again", grow=False),
-    ours("least step of a factor 1.46", step_min=4),
-    ours("no replicates", replicates=False),
-    ours("recommends the best score seen", smooth=0),
-    ours("recommends the best average, not smoothed", smooth=1),
-    ours("floor of 0.05 under probabilities", p_min=0.05),
+    ours("without range test", range_test=False),
+    ours("step stays a factor 2", step_max=8, step_min=8),
+    ours("step not below 1.46", step_min=4),
+    ours("step grows again", grow=True),
+    ours("without next replicate", next_replicate=False),
+    ours("2 trainings a decision", 2),
+    ours("4 trainings a decision", 4),
+    ours("best score seen", smooth=0),
+    ours("best average", smooth=1),
+    ours("kernel of 3 positions", smooth=3),
+    ours("kernel of 12 positions", smooth=12),
+    ours("floor of .05 under p", p_min=0.05),
 ]

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmeta import keys
+from jaxmeta.score import DIVERGED
 from jaxmeta.tuning import Tuner
 
 
@@ -21,7 +22,7 @@ class Runs(NamedTuple):
     """What happened in n runs over T asks; after its end a run repeats its last line."""
 
     k: np.ndarray  # int32[n, T], the positions asked for
-    r: np.ndarray  # int32[n, T], their replicates
+    r: np.ndarray  # int32[n, T], the replicates that the tuner asked for
     score: np.ndarray  # int32[n, T]
     recommended: np.ndarray  # int32[n, T], the position that the tuner stood for after each
     live: np.ndarray  # bool[n, T], there was such a training
@@ -34,7 +35,13 @@ def rates(tuner: Tuner) -> np.ndarray:
 
 
 def run(
-    tuner: Tuner, scores: np.ndarray, slices: np.ndarray, seeds: np.ndarray, asks: int, paired: bool
+    tuner: Tuner,
+    scores: np.ndarray,
+    slices: np.ndarray,
+    seeds: np.ndarray,
+    asks: int,
+    paired: bool,
+    replicates: int = 1,
 ) -> Runs:
     """Run `tuner` on slice slices[j] with seed seeds[j], for all j side by side.
 
@@ -42,17 +49,19 @@ def run(
       scores: int32[slices, positions, columns], a landscape's at `rates(tuner)`.
       slices: int[n].
       seeds: uint32[n].
-      asks: the most trainings of a run.
+      asks: the most decisions of a run.
       paired: whether keys are.
+      replicates: trainings a decision, whose scores are added.
     """
-    found = _run(tuner, asks, scores, slices, np.uint32(seeds), np.bool_(paired))
+    found = _run(tuner, asks, replicates, scores, slices, np.uint32(seeds), np.bool_(paired))
     return Runs(*map(np.asarray, found))
 
 
-@partial(jax.jit, static_argnames=("tuner", "asks"))
+@partial(jax.jit, static_argnames=("tuner", "asks", "replicates"))
 def _run(
     tuner: Tuner,
     asks: int,
+    replicates: int,
     scores: jax.Array,
     slices: jax.Array,
     seeds: jax.Array,
@@ -67,8 +76,10 @@ def _run(
             live = ~tuner.done(state)
             after, asked = tuner.ask(keys.derive(root, "adjust", i), state)
             r = getattr(asked, "r", jnp.int32(0))
-            column = draw_column(root, jnp.where(paired, 0, i), r, scores.shape[-1])
-            score = scores[slice_, asked.k - low, column]
+            all_r = r * replicates + jnp.arange(replicates)
+            draw = partial(draw_column, root, jnp.where(paired, 0, i), columns=scores.shape[-1])
+            each = scores[slice_, asked.k - low, jax.vmap(draw)(all_r)]
+            score = jnp.where((each == DIVERGED).any(), DIVERGED, each.sum())  # `score.total`
             after, _ = tuner.tell(after, score)
             state = jax.tree.map(partial(jnp.where, live), after, state)
             return state, (asked.k, r, score, tuner.recommend(state), live)
@@ -84,7 +95,7 @@ def draw_column(root: jax.Array, i: jax.Array, r: jax.Array, columns: int) -> ja
 
 
 def spent(runs: Runs, paired: bool) -> np.ndarray:
-    """int64[n, asks]: trainings that had run after each ask.
+    """int64[n, asks]: trainings that had run after each ask, with one replicate.
 
     With paired keys the same (k, r) asked again costs nothing.
     """

@@ -5,9 +5,9 @@ From the best position so far, `at`, a draw u picks the move c under masses p, a
     c = up     k = at + h        c = keep     k = at        c = down     k = at - h
 
 A side move is compared with the training at `at` under the same replicate r (with paired keys: the
-same seed). Not worse: `at` becomes k and p stands by c; the second such move in a row doubles h.
-Worse: c is shut and p stands by the other side. When both sides are shut, h is halved and they open
-again; at the least h, all that is left is keep: the next replicate begins, with the first h.
+same seed). Not worse: `at` becomes k and p stands by c. Worse: c is shut and p stands by the other
+side. When both sides are shut, h is halved and they open again; at the least h, all that is left is
+keep: the next replicate begins, with the first h.
 
 The first training is at λ0. If that is far from the middle of the range, the second is there.
 
@@ -42,7 +42,7 @@ class State(NamedTuple):
     i: jax.Array  # trainings told
     at: jax.Array  # the position that moves start from
     h: jax.Array  # the step, in positions
-    won: jax.Array  # side moves in a row that were not worse, at most 2
+    won: jax.Array  # side moves in a row that were not worse, at most 2; 0 unless `grow`
     p: jax.Array  # (p1, p2, p3), int32[3] units; a side that is shut has p_min
     r: jax.Array  # the replicate
     c: jax.Array  # the move asked for last; 0 for λ0
@@ -71,7 +71,7 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class ThreeWay:
-    """The tuner of our choice. Every part can be switched off, for the judge to say what it brings.
+    """The tuner of our choice. Every part is an option, for the judge to say what it brings.
 
     Attributes:
       lr0: λ0, tried first; None: the middle of the range, √(lr_min lr_max).
@@ -80,11 +80,11 @@ class ThreeWay:
       step_max, step_min: the first and the least step, in positions.
       i_max: at most so many trainings, from 1 to 1000.
       range_test: try the middle of the range after a λ0 that is a first step or more away from it.
-      grow: double the step after two moves in a row.
-      replicates: begin anew, with the next replicate, when nothing is left to try; or else go on
-        trying both sides at the least step.
+      grow: double the step, up to the first, after two moves in a row; brings nothing.
+      next_replicate: begin anew, with the next replicate, when nothing is left to try; or else go
+        on trying both sides at the least step.
       smooth: width of the kernel of the recommendation, in positions; 0: the best score seen.
-      p_min: floor under each probability, in [0, 1/3).
+      p_min: floor under each probability, in [0, 1/3); above 0 it brings nothing.
     """
 
     name: ClassVar[str] = "three_way"
@@ -100,9 +100,9 @@ class ThreeWay:
     step_min: int = 2
     i_max: int = 20
     range_test: bool = True
-    grow: bool = True
-    replicates: bool = True
-    smooth: int = 8
+    grow: bool = False
+    next_replicate: bool = True
+    smooth: int = 6
     p_min: float = 0.0
 
     def __post_init__(self) -> None:
@@ -118,7 +118,7 @@ class ThreeWay:
         if not 1 <= self.i_max <= MOST:
             raise ValueError(f"i_max must be from 1 to {MOST}, got {self.i_max}; change it")
         if not 0 <= self.smooth <= 16:
-            raise ValueError(f"smooth must be from 0 to 16 positions, got {self.smooth}; try 8")
+            raise ValueError(f"smooth must be from 0 to 16 positions, got {self.smooth}; try 6")
         if not 0 <= self.p_min < 1 / 3:
             raise ValueError(f"p_min must be from 0 to below 1/3, got {self.p_min}; 0 is ours")
         _ = self.lattice  # its own complaints, now rather than later
@@ -199,14 +199,13 @@ class ThreeWay:
         shut_up, shut_down = shut_up & aside, shut_down & aside  # λ0 and keep open both
         shut_up, shut_down = shut_up | (at == high), shut_down | (at == low)
 
-        won = jnp.where(moved & ~jump, jnp.minimum(state.won + 1, 2), 0)
-        grown = jnp.minimum(2 * state.h, self.step_max)
-        h = jnp.where(self.grow & (won == 2), grown, state.h)
+        won = jnp.where(moved & ~jump & self.grow, jnp.minimum(state.won + 1, 2), 0)
+        h = jnp.where(won == 2, jnp.minimum(2 * state.h, self.step_max), state.h)
         shut = shut_up & shut_down
         least = shut & (h <= self.step_min)
         h = jnp.where(shut, jnp.maximum(h // 2, self.step_min), h)
-        h = jnp.where(least & self.replicates, self.step_max, h)
-        both = jnp.where(least & self.replicates, self._towards(KEEP), self._towards(UP, DOWN))
+        h = jnp.where(least & self.next_replicate, self.step_max, h)
+        both = jnp.where(least & self.next_replicate, self._towards(KEEP), self._towards(UP, DOWN))
         p = jnp.where(shut_up, self._towards(DOWN), self._towards(UP))
         p = jnp.where(shut_up == shut_down, both, p)
         return state._replace(i=state.i + 1, at=at, h=h, won=won, p=p)

@@ -11,7 +11,7 @@ from jaxmeta import keys
 from jaxmeta.judge import command, contenders, halving, host, runner, statistics, verdict
 from jaxmeta.judge.contenders import BUDGETS, TRAININGS, Contender, field
 from jaxmeta.judge.landscape import UNIT, Landscape
-from jaxmeta.score import DIVERGED
+from jaxmeta.score import DIVERGED, total
 from jaxmeta.tuning import Grid, Lattice, OptunaSearch, Random, ThreeWay, TuneLearningRate, Walk
 from jaxmeta.tuning.optuna_search import to_position, to_rate
 
@@ -43,21 +43,24 @@ def look_up(slice_: int, rate: float, column: int) -> int:
     return DIVERGED if value <= -1 else round(value / UNIT)
 
 
-@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize(("paired", "replicates"), [(False, 1), (True, 1), (True, 3)])
 @pytest.mark.parametrize("name", TUNERS)
-def test_a_run_is_the_walk_of_a_real_study_told_from_the_table(name, paired):
+def test_a_run_is_the_walk_of_a_real_study_told_from_the_table(name, paired, replicates):
     tuner, slices, seeds = TUNERS[name], np.array([0, 1, 2, 0]), np.array([7, 8, 9, 10])
     scores = TINY.scores(runner.rates(tuner))
-    runs = runner.run(tuner, scores, slices, seeds.astype(np.uint32), 14, paired)
+    runs = runner.run(tuner, scores, slices, seeds.astype(np.uint32), 14, paired, replicates)
     for n, (slice_, seed) in enumerate(zip(slices, seeds, strict=True)):
         walk = Walk(tuner, int(seed))
         while not walk.done:
             i, wanted = walk.i, walk.ask()
-            key = keys.training(keys.root(int(seed)), 0 if paired else i, wanted.r)
-            column = int(jax.random.randint(key, (), 0, 5))
-            points = look_up(slice_, wanted.values["learning_rate"], column)
+            each = []
+            for r in range(wanted.r * replicates, (wanted.r + 1) * replicates):
+                key = keys.training(keys.root(int(seed)), 0 if paired else i, r)
+                column = int(jax.random.randint(key, (), 0, 5))
+                each.append(look_up(slice_, wanted.values["learning_rate"], column))
             assert (runs.k[n, i], runs.r[n, i]) == (wanted.k, wanted.r)
-            assert abs(int(runs.score[n, i]) - points) <= 1  # a rate is a float32
+            points = total(each, exact=False)
+            assert abs(int(runs.score[n, i]) - points) <= replicates  # a rate is a float32
             told = walk.tell(int(runs.score[n, i]))
             assert runs.recommended[n, i] == told["k_best"] and runs.live[n, i]
         assert not runs.live[n, walk.i :].any()
