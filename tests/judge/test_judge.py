@@ -228,7 +228,7 @@ def test_the_leaderboard_is_the_same_bytes_for_the_same_seed_and_ends_with_its_d
 def test_every_contender_gives_learning_rates_of_its_range_after_each_training(monkeypatch):
     monkeypatch.setattr(contenders, "STARTS", 2)
     here = field(TINY, 0, False)
-    for contender in contenders.all_contenders(2)[0]:
+    for contender in contenders.all_contenders(1)[0]:
         if contender.curves:
             continue
         searched = contender.search(here)

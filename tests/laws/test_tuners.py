@@ -52,11 +52,12 @@ def test_jit_vmap_and_plain_calls_agree(tuner):
             seen.append((asked, said))
         return state, seen
 
-    told = jnp.array([scores(s, 6) for s in range(4)], jnp.int32)
+    told = jnp.array([scores(s, 6) for s in range(2)], jnp.int32)
     together = jax.vmap(path)(told)
-    for lane in range(4):
-        chex.assert_trees_all_equal(jax.tree.map(lambda x: x[lane], together), path(told[lane]))  # noqa: B023
-        chex.assert_trees_all_equal(jax.jit(path)(told[lane]), path(told[lane]))
+    for lane in range(2):
+        alone = path(told[lane])
+        chex.assert_trees_all_equal(jax.tree.map(lambda x: x[lane], together), alone)  # noqa: B023
+        chex.assert_trees_all_equal(jax.jit(path)(told[lane]), alone)
 
 
 def test_state_keeps_its_shape_and_is_int32_throughout(tuner):

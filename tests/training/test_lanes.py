@@ -136,6 +136,7 @@ def test_a_copy_taken_out_of_a_lane_goes_on_in_another_program(programs, alone):
     assert result == batch.results()[2] == alone[3]
 
 
+@pytest.mark.slow
 def test_control_plain_layers_depend_on_the_width_but_not_on_their_neighbours(programs):
     digests = {}
     for width in (1, 4):

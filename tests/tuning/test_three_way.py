@@ -35,7 +35,7 @@ def hill(top, noise=0):
 
 
 @given(st.integers(0, 999), st.integers(LOW, HIGH), st.sampled_from([LOW, -29, 8, HIGH]))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_climbs_any_hill_from_anywhere(seed, top, start):
     """Without noise the last word is within two steps of the least width from the top."""
     tuner = replace(TUNER, lr0=TUNER.lattice(start), i_max=40)
