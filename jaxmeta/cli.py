@@ -209,6 +209,13 @@ def parser() -> argparse.ArgumentParser:
         "--slow", type=int, default=25, help="of each, for Optuna and ASHA (default: 25)"
     )
     judge.add_argument(
+        "--gp",
+        type=int,
+        default=0,
+        help="of each, for Optuna's Gaussian process, which takes seconds a study and needs torch "
+        "(default: 0)",
+    )
+    judge.add_argument(
         "--out", type=Path, default=Path("runs/judge"), help="a folder (default: runs/judge)"
     )
     return top
@@ -388,7 +395,13 @@ def _judge(options: argparse.Namespace) -> int:
     from jaxmeta.judge import command
 
     command.main(
-        options.split, options.seed, options.ablation, options.slices, options.slow, options.out
+        options.split,
+        options.seed,
+        options.ablation,
+        options.slices,
+        options.slow,
+        options.gp,
+        options.out,
     )
     return 0
 

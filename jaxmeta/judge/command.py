@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jaxmeta.judge import curves, halving, leaderboard, tables
-from jaxmeta.judge.contenders import ABLATION, Contender, Field, all_contenders, field
+from jaxmeta.judge.contenders import ABLATION, STARTS, Contender, Field, all_contenders, field
 from jaxmeta.judge.landscape import Landscape
 from jaxmeta.judge.verdict import Judged, Line, difference, judge, line
 
@@ -110,7 +110,7 @@ def pages(
     return rows, boards
 
 
-def main(split: str, seed: int, ablation: bool, slices: int, slow: int, out: Path) -> None:
+def main(split: str, seed: int, ablation: bool, slices: int, slow: int, gp: int, out: Path) -> None:
     """Judge, print, draw.
 
     Args:
@@ -119,21 +119,23 @@ def main(split: str, seed: int, ablation: bool, slices: int, slow: int, out: Pat
       ablation: judge three_way without each of its parts, instead of all contenders.
       slices: of each data set, at the most.
       slow: of each, for contenders that are Python objects.
+      gp: of each, for Optuna's Gaussian process; 0 leaves it out.
       out: the folder for what is printed and for the picture.
 
     Raises:
-      ValueError: fewer than one slice.
+      ValueError: fewer than one slice, or than none for the Gaussian process.
       ModuleNotFoundError: the tables are not installed.
     """
-    for name, n in (("slices", slices), ("slow", slow)):
-        if n < 1:
-            raise ValueError(f"{name} must be at least 1, got {n}; raise it")
-    contenders, missing = (ABLATION, []) if ablation else all_contenders(slow)
+    for name, n, least in (("slices", slices, 1), ("slow", slow, 1), ("gp", gp, 0)):
+        if n < least:
+            raise ValueError(f"{name} must be at least {least}, got {n}; raise it")
+    contenders, missing = (ABLATION, []) if ablation else all_contenders(slow, gp)
     families = ("mlp", "curves") if ablation else ("mlp", "fcnet", "curves")
     what = "ablation" if ablation else "leaderboard"
+    few = "" if ablation else f"; {slow} slices for Optuna and ASHA, {gp} for Optuna gp"
     rows = [
-        f"{what}: split {split}, seed {seed}; {slices} slices of each data set and 6 starting "
-        f"points, {slow} slices for Optuna and ASHA",
+        f"{what}: split {split}, seed {seed}; {slices} slices of each data set from {STARTS} "
+        f"first learning rates{few}",
         *missing,
         "",
     ]

@@ -166,15 +166,24 @@ def ours(name: str, replicates: int = 1, **change) -> Contender:
     return Contender(name, partial(walk, make, OURS.i_max, False, replicates=replicates))
 
 
-def all_contenders(slices: int) -> tuple[list[Contender], list[str]]:
-    """The contenders, and a line on each that cannot run here. Slow ones get `slices` slices."""
+def all_contenders(slices: int, gp: int) -> tuple[list[Contender], list[str]]:
+    """The contenders, and a line on each that does not run.
+
+    Args:
+      slices: of each data set, for Optuna's and ASHA.
+      gp: for Optuna's Gaussian process, which takes seconds a study; 0 leaves it out.
+    """
     step = {"poster, ε = 1e-3": (1e-3, "additive"), "poster, doubling": (1.0, "logarithmic")}
     there, missing = [], []
     for sampler, needs in NEEDS.items():
-        name = f"Optuna {sampler}"
+        name, few = f"Optuna {sampler}", gp if sampler == "gp" else slices
         absent = [need for need in needs if find_spec(need) is None]
-        there += [] if absent else [Contender(name, partial(optuna, sampler, slices), slices)]
-        missing += [f"{name}: not run, needs {' and '.join(absent)}"] if absent else []
+        if few == 0:
+            missing.append(f"{name}: not run, since --gp is 0")
+        elif absent:
+            missing.append(f"{name}: not run, needs {' and '.join(absent)}")
+        else:
+            there.append(Contender(name, partial(optuna, sampler, few), few))
     return [
         ours("three_way"),
         Contender("random", partial(walk, _random, TRAININGS, False)),

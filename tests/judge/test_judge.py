@@ -191,7 +191,7 @@ def test_who_starts_where_and_with_which_seed_is_the_same_for_all():
 
 SMALL = [
     contenders.ours("three_way"),
-    Contender("random", contenders.all_contenders(1)[0][1].search),
+    Contender("random", contenders.all_contenders(1, 0)[0][1].search),
 ]
 
 
@@ -202,7 +202,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(
         command, "landscapes", lambda split, slices, seed: iter([(TINY, []), (SECOND, [])])
     )
-    monkeypatch.setattr(command, "all_contenders", lambda slow: (SMALL, []))
+    monkeypatch.setattr(command, "all_contenders", lambda slow, gp: (SMALL, []))
 
 
 SECOND = Landscape("second", "mlp", RATES, VALUE[::-1].copy(), MEAN[::-1].copy(), TINY.points, -1.0)
@@ -213,7 +213,7 @@ def test_the_leaderboard_is_the_same_bytes_for_the_same_seed_and_ends_with_its_d
 ):
     texts = []
     for seed, out in ((0, "a"), (0, "b"), (1, "c")):
-        command.main("develop", seed, False, 3, 3, tmp_path / out)
+        command.main("develop", seed, False, 3, 3, 0, tmp_path / out)
         texts.append(capsys.readouterr().out.splitlines())
     board = (tmp_path / "a" / "leaderboard.txt").read_bytes()
     assert board == (tmp_path / "b" / "leaderboard.txt").read_bytes()
@@ -228,7 +228,7 @@ def test_the_leaderboard_is_the_same_bytes_for_the_same_seed_and_ends_with_its_d
 def test_every_contender_gives_learning_rates_of_its_range_after_each_training(monkeypatch):
     monkeypatch.setattr(contenders, "STARTS", 2)
     here = field(TINY, 0, False)
-    for contender in contenders.all_contenders(1)[0]:
+    for contender in contenders.all_contenders(1, 0)[0]:
         if contender.curves:
             continue
         searched = contender.search(here)
@@ -240,4 +240,4 @@ def test_every_contender_gives_learning_rates_of_its_range_after_each_training(m
 
 def test_bad_numbers_are_named(tmp_path):
     with pytest.raises(ValueError, match="slices must be at least 1, got 0"):
-        command.main("develop", 0, False, 0, 1, tmp_path)
+        command.main("develop", 0, False, 0, 1, 0, tmp_path)

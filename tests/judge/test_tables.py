@@ -63,7 +63,7 @@ def test_made_up_curves_have_a_cliff_of_divergence_and_grow_with_training():
 def test_the_judge_gives_the_figures_that_were_measured_before_it():
     """FIELD's table: median regret on all 8 MLP tables, seed noise on, independent keys."""
     fields = [field(tables.load(name).sample(250, 0), 0, False) for name in tables.MLP]
-    every, _ = contenders.all_contenders(1)
+    every, _ = contenders.all_contenders(1, 0)
     named = {contender.name: contender for contender in every}
     none = line(judge(named["1e-3, no search"], here) for here in fields)
     assert none.regret[5][0] == pytest.approx(0.015, abs=0.004)
