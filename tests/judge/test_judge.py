@@ -88,6 +88,19 @@ def test_regret_is_of_the_mean_which_no_tuner_sees():
         np.testing.assert_allclose(points[0], 100 * (best - expected), atol=1e-10)
 
 
+def test_two_trainings_a_decision_halve_the_decisions(monkeypatch):
+    monkeypatch.setattr(contenders, "STARTS", 1)
+    here = field(TINY, 0, False)
+    searched = contenders.ours("two", 2).search(here)
+    tuner = contenders.three_way(here.starts[0], *here.range)
+    rates, slices = runner.rates(tuner), np.arange(3)
+    runs = runner.run(tuner, TINY.scores(rates), slices, here.seeds[0], 20, False, 2)
+    decided = rates[runs.recommended - tuner.bounds[0]]
+    assert (searched.recommended[0, :, 1::2] == decided).all()
+    assert (searched.recommended[0, :, 2::2] == decided[:, :-1]).all()
+    assert not (searched.recommended[0] == contenders.ours("one").search(here).recommended).all()
+
+
 def test_flat_slices_are_left_out_and_none_is_drawn_twice():
     flat = np.zeros((2, 4, 5))
     both = Landscape(
