@@ -206,6 +206,7 @@ ABLATION = [
     ours("without range test", range_test=False),
     ours("step stays a factor 2", step_max=8, step_min=8),
     ours("step not below 1.46", step_min=4),
+    ours("step down to 1.1", step_min=1),
     ours("step grows again", grow=True),
     ours("without next replicate", next_replicate=False),
     ours("2 trainings a decision", 2),
