@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAMES = ("leaderboard.png", "leaderboard.svg")
-# Okabe and Ito's, and a marker each, since no meaning may rest on a colour alone.
+# Okabe and Ito's, and a marker each, since no meaning may rest on a colour alone. Those after the
+# eighth begin again, with broken lines.
 STYLES = (
     ("#D55E00", "o"),
     ("#0072B2", "s"),
@@ -41,9 +42,13 @@ def figure(boards: Boards) -> "Figure":
     from matplotlib.figure import Figure
 
     rows = -(-len(boards) // 2)
-    fig = Figure(figsize=(14, 4.6 * rows + 0.8))
+    height = 4.6 * rows + 1.6
+    fig = Figure(figsize=(14, height))
     names = list(dict.fromkeys(name for board in boards.values() for name in board))
-    styles = {name: STYLES[n % len(STYLES)] for n, name in enumerate(names)}
+    styles = {
+        name: (*STYLES[n % len(STYLES)], "--" if n >= len(STYLES) else "-")
+        for n, name in enumerate(names)
+    }
     panels = fig.subplots(rows, 2, squeeze=False).ravel()
     for ax, (title, lines) in zip(panels, boards.items(), strict=False):
         _panel(ax, title, lines, styles)
@@ -56,23 +61,36 @@ def figure(boards: Boards) -> "Figure":
     }
     fig.legend(handles.values(), handles.keys(), loc="lower center", ncols=6, frameon=False)
     fig.suptitle(
-        "Median normalised regret of what is recommended", x=0.02, ha="left", fontweight="bold"
+        "Median normalised regret of what is recommended; shaded: quartiles of three_way",
+        x=0.02,
+        y=1 - 0.25 / height,
+        ha="left",
+        fontweight="bold",
     )
-    fig.subplots_adjust(left=0.06, right=0.98, top=0.92, bottom=0.12, hspace=0.3, wspace=0.14)
+    fig.subplots_adjust(
+        left=0.06,
+        right=0.98,
+        top=1 - 0.8 / height,
+        bottom=1.4 / height,
+        hspace=0.28,
+        wspace=0.14,
+    )
     return fig
 
 
 def _panel(
-    ax: "Axes", title: str, lines: dict[str, Line], styles: dict[str, tuple[str, str]]
+    ax: "Axes", title: str, lines: dict[str, Line], styles: dict[str, tuple[str, str, str]]
 ) -> None:
     ax.set_title(title, fontsize=10.5)
     ax.set_xscale("log")
     ax.set_yscale("log")
     for name, line in lines.items():
-        colour, marker = styles[name]
+        colour, marker, dash = styles[name]
         medians = [max(line.regret[budget][0], LEAST) for budget in BUDGETS]
-        first = name == next(iter(lines))
-        ax.plot(BUDGETS, medians, color=colour, marker=marker, lw=2.6 if first else 1.2, label=name)
+        width = 2.6 if name == next(iter(lines)) else 1.2
+        ax.plot(
+            BUDGETS, medians, color=colour, marker=marker, ls=dash, lw=width, label=name, zorder=width
+        )
     ours = next(iter(lines.values()))
     low, high = ([max(ours.regret[b][q], LEAST) for b in BUDGETS] for q in (1, 2))
     ax.fill_between(BUDGETS, low, high, color=STYLES[0][0], alpha=0.12, lw=0)
