@@ -89,7 +89,14 @@ def _panel(
         medians = [max(line.regret[budget][0], LEAST) for budget in BUDGETS]
         width = 2.6 if name == next(iter(lines)) else 1.2
         ax.plot(
-            BUDGETS, medians, color=colour, marker=marker, ls=dash, lw=width, label=name, zorder=width
+            BUDGETS,
+            medians,
+            color=colour,
+            marker=marker,
+            ls=dash,
+            lw=width,
+            label=name,
+            zorder=width,
         )
     ours = next(iter(lines.values()))
     low, high = ([max(ours.regret[b][q], LEAST) for b in BUDGETS] for q in (1, 2))
