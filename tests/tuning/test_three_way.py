@@ -79,7 +79,7 @@ def test_the_range_is_symmetric_about_its_middle():
 
 
 def test_a_side_move_is_compared_with_the_training_that_it_left_under_the_same_replicate():
-    noisy = lambda k, r: int(np.random.default_rng((k + 99, r)).integers(100))  # noqa: E731
+    noisy = lambda k, r: int(np.random.default_rng((k + 99, r)).integers(4))  # noqa: E731
     at, scores = 0, {}
     for wanted, told in walk(replace(TUNER, i_max=40), 3, noisy):
         scores[wanted.k, wanted.r] = score = noisy(wanted.k, wanted.r)
@@ -157,6 +157,14 @@ def test_what_lies_beyond_the_trainings_told_is_never_read():
 
 def test_of_two_trainings_that_diverged_the_slower_is_better():
     """So it comes down from a cliff."""
+    at, ups = 0, 0
+    for wanted, told in walk(replace(TUNER, i_max=30), 0, lambda k, r: DIVERGED):
+        if wanted.asked["c"] in (UP, DOWN):
+            assert told["better"] == (wanted.k <= at)
+            ups += wanted.k > at
+        at = wanted.k if told["better"] else at
+    assert ups and at == LOW
+
     cliff = lambda k, r: DIVERGED if k > -20 else 100 + k  # noqa: E731
     path = walk(replace(TUNER, lr0=0.9), 2, cliff)
     assert TUNER.lattice(LOW) < 0.9 and path[-1][1]["k_best"] + 1 < 0
