@@ -130,6 +130,35 @@ def test_the_recommendation_is_its_formula(data):
     assert 0 <= without_cutting <= 1
 
 
+def test_a_training_that_diverged_is_not_recommended_however_good_its_neighbours():
+    ks, scores = [0, 1, 2, 40], [9, DIVERGED, 9, 3]
+    pad = lambda x: jnp.array(x + [0] * 16, jnp.int32)  # noqa: E731
+    state = TUNER.init()._replace(i=jnp.int32(4), ks=pad(ks), scores=pad(scores))
+    assert int(TUNER.recommend(state)) in (0, 2)
+    neighbours = state._replace(scores=pad([9, 9, 9, 3]))
+    assert int(TUNER.recommend(neighbours)) == 1  # the control
+
+
+@pytest.mark.parametrize("top", [LOW - 50, HIGH + 50])
+def test_it_climbs_to_a_bound_and_never_beyond(top):
+    asked = [wanted for wanted, _ in walk(replace(TUNER, i_max=30), 0, hill(top))]
+    assert all(LOW <= wanted.k <= HIGH for wanted in asked)
+    assert {LOW if top < 0 else HIGH} <= {wanted.k for wanted in asked}
+    assert any(wanted.asked["held"] for wanted in asked)
+
+
+@pytest.mark.parametrize(("grow", "expected"), [(True, [4, 8, 16, 16]), (False, [4] * 4)])
+def test_a_growing_step_doubles_from_the_second_move_in_a_row_on(grow, expected):
+    tuner = replace(TUNER, grow=grow)
+    state = tuner.init()._replace(i=jnp.int32(3), at=jnp.int32(LOW), h=jnp.int32(4))
+    steps = []
+    for score in range(4):
+        state, _ = tuner.move(0, state)  # up
+        state, _ = tuner.tell(state, score)
+        steps.append(int(state.h))
+    assert steps == expected
+
+
 def test_sums_stay_within_int32_for_the_most_trainings():
     tuner = replace(TUNER, i_max=1000, smooth=16)
     draw = np.random.default_rng(0)
