@@ -173,12 +173,13 @@ def test_medians_of_resamples_are_those_of_the_repeated_values():
 def test_a_line_counts_changes_for_the_worse_and_trainings_to_within_a_point():
     regret = np.full((1, 2, TRAININGS), 0.1)
     regret[0, 0, 3:] = 0.3  # one change, for the worse
-    regret[0, 1, 5:] = 0.05  # one for the better
+    regret[0, 1, 5:] = 0.05  # two for the better
+    regret[0, 1, 7:] = 0.04
     points = np.full_like(regret, 2.0)
     points[:, :, 6:] = 0.5
     line = verdict.line([verdict.Judged(regret, points, regret)])
-    assert line.wrong == 0.5 and line.within == 7
-    assert line.regret[2] == (0.1, 0.1, 0.1) and line.regret[10] == (0.05, 0.05, 0.3)
+    assert line.wrong == 1 / 3 and line.within == 7
+    assert line.regret[2] == (0.1, 0.1, 0.1) and line.regret[10] == (0.04, 0.04, 0.3)
     never = verdict.line([verdict.Judged(regret, points + 9, regret)])
     assert never.within is None
 
