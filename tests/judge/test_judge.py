@@ -13,7 +13,7 @@ from jaxmeta.judge.contenders import BUDGETS, TRAININGS, Contender, field
 from jaxmeta.judge.landscape import UNIT, Landscape
 from jaxmeta.score import DIVERGED, total
 from jaxmeta.tuning import Grid, Lattice, OptunaSearch, Random, ThreeWay, TuneLearningRate, Walk
-from jaxmeta.tuning.optuna_search import to_position, to_rate
+from jaxmeta.tuning.optuna_search import SAMPLERS, to_position, to_rate
 
 RATES = np.array([1e-4, 1e-3, 1e-2, 1e-1])
 DRAW = np.random.default_rng(0)
@@ -115,11 +115,13 @@ def test_flat_slices_are_left_out_and_none_is_drawn_twice():
     assert len({row.tobytes() for row in both.sample(2, 1).mean}) == 2
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "gp"])
 def test_an_adapter_is_the_librarys_own_sequential_run(sampler):
     """`study.optimize` with the same seed and scores: the same learning rates, to the float32."""
     import optuna
 
+    if sampler == "gp":
+        pytest.importorskip("torch")  # not in the lock: `make bench` installs it
     tuner = OptunaSearch(sampler, 1e-4, 1e-1, i_max=14)
     runs = host.run(tuner, TINY, np.array([0, 2]), np.array([3, 4]), 14, paired=False)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -134,7 +136,7 @@ def test_an_adapter_is_the_librarys_own_sequential_run(sampler):
             rates.append(trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True))  # noqa: B023
             return next(scores)  # noqa: B023
 
-        made = {"tpe": optuna.samplers.TPESampler, "cmaes": optuna.samplers.CmaEsSampler}[sampler]
+        made = getattr(optuna.samplers, SAMPLERS[sampler])
         study = optuna.create_study(direction="maximize", sampler=made(seed=first.asked["seed"]))
         study.optimize(objective, n_trials=14)
         assert [to_position(rate) for rate in rates] == runs.k[n].tolist()
