@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -161,6 +162,21 @@ def test_asha_promotes_the_best_third_and_pays_for_what_it_trains():
     assert (halving.asha(rungs, 0, 5, 12, True, 1e-4, 1e-1) == found).all()
     regret, _ = TINY.truth(np.array([0]), found[None])
     assert regret[0, -1] <= regret[0, 0] and regret[0, -1] < 0.2
+
+    trained = []
+
+    class Rung(NamedTuple):
+        n: int
+        value: np.ndarray
+
+        def score(self, slice_, rate, column):
+            trained.append(self.n)
+            return rungs[self.n].score(slice_, rate, column)
+
+    halving.asha([Rung(n, VALUE) for n in range(3)], 0, 5, 12, True, 1e-4, 1e-1)
+    # What each costs, in ninths; the training that would have been too much is not run.
+    assert 9 * 12 - 6 < sum((1, 2, 6)[n] for n in trained) <= 9 * 12
+    assert all(abs(trained.count(n) - trained.count(n - 1) // 3) <= 1 for n in (1, 2))
 
 
 def test_medians_of_resamples_are_those_of_the_repeated_values():
