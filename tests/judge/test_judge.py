@@ -151,6 +151,16 @@ def test_an_adapter_is_the_librarys_own_sequential_run(sampler):
         assert slice_ in (0, 2)
 
 
+@pytest.mark.parametrize("paired", [False, True])
+def test_optunas_trainings_have_the_columns_of_a_study_with_its_keys(paired):
+    tuner = OptunaSearch("tpe", 1e-4, 1e-1, i_max=6)
+    runs = host.run(tuner, TINY, np.array([1]), np.array([8]), 6, paired)
+    for i in range(6):
+        key = keys.training(keys.root(8), 0 if paired else i, 0)
+        column = int(jax.random.randint(key, (), 0, 5))
+        assert runs.score[0, i] == TINY.score(1, float(to_rate(runs.k[0, i])), column)
+
+
 def test_asha_promotes_the_best_third_and_pays_for_what_it_trains():
     """On curves where a rate's rank never changes it finds the best of what it tried."""
     parts = [0.5, 0.8, 1.0]
@@ -163,7 +173,7 @@ def test_asha_promotes_the_best_third_and_pays_for_what_it_trains():
     regret, _ = TINY.truth(np.array([0]), found[None])
     assert regret[0, -1] <= regret[0, 0] and regret[0, -1] < 0.2
 
-    trained = []
+    trained, scored = [], []
 
     class Rung(NamedTuple):
         n: int
@@ -171,9 +181,11 @@ def test_asha_promotes_the_best_third_and_pays_for_what_it_trains():
 
         def score(self, slice_, rate, column):
             trained.append(self.n)
-            return rungs[self.n].score(slice_, rate, column)
+            scored.append((self.n, rungs[self.n].score(slice_, rate, column), rate))
+            return scored[-1][1]
 
-    halving.asha([Rung(n, VALUE) for n in range(3)], 0, 5, 12, True, 1e-4, 1e-1)
+    found = halving.asha([Rung(n, VALUE) for n in range(3)], 0, 5, 12, True, 1e-4, 1e-1)
+    assert found[-1] == max(scored, key=lambda entry: entry[:2])[2]  # the best of the last rung
     # What each costs, in ninths; the training that would have been too much is not run.
     assert 9 * 12 - 6 < sum((1, 2, 6)[n] for n in trained) <= 9 * 12
     assert all(abs(trained.count(n) - trained.count(n - 1) // 3) <= 1 for n in (1, 2))
