@@ -130,13 +130,11 @@ def test_the_recommendation_is_its_formula(data):
     assert 0 <= without_cutting <= 1
 
 
-def test_a_training_that_diverged_is_not_recommended_however_good_its_neighbours():
-    ks, scores = [0, 1, 2, 40], [9, DIVERGED, 9, 3]
-    pad = lambda x: jnp.array(x + [0] * 16, jnp.int32)  # noqa: E731
-    state = TUNER.init()._replace(i=jnp.int32(4), ks=pad(ks), scores=pad(scores))
-    assert int(TUNER.recommend(state)) in (0, 2)
-    neighbours = state._replace(scores=pad([9, 9, 9, 3]))
-    assert int(TUNER.recommend(neighbours)) == 1  # the control
+def test_a_training_that_diverged_is_not_recommended_even_if_it_was_the_only_one_of_its_replicate():
+    pad = lambda *x: jnp.array([*x] + [0] * 18, jnp.int32)  # noqa: E731
+    state = TUNER.init()._replace(i=jnp.int32(2), ks=pad(0, 20), rs=pad(0, 1))
+    assert int(TUNER.recommend(state._replace(scores=pad(DIVERGED, 9)))) == 20
+    assert int(TUNER.recommend(state._replace(scores=pad(-5, 9)))) == 0  # the control
 
 
 @pytest.mark.parametrize("top", [LOW - 50, HIGH + 50])
