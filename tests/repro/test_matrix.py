@@ -192,7 +192,7 @@ def test_the_study_killed_at_random_and_resumed_in_other_ways(home, journal_of):
 def test_a_hundred_iterations_of_mnist(home, journal_of):
     """One at a time, and with look-ahead in two workers: the same digest of the journal."""
     tune = ["tune", "mnist", "--train-size", "500", "--steps-per-epoch", "5", "--epochs", "1"]
-    tune += ["--i-max", "100", "--noprog-max", "100", "--p-eps", "0.05"]
+    tune += ["--preset", "poster", "--i-max", "100", "--noprog-max", "100", "--p-eps", "0.05"]
     seconds = []
     for n, options in enumerate((["--lookahead", "0"], ["--workers", "2"])):
         started = time.monotonic()
