@@ -24,7 +24,7 @@ EXAMPLES = """examples:
   jaxmeta tune mnist --preset poster --out runs/p        the poster's network and tuner
   jaxmeta tune mnist --train-size 5000 --epochs 3 --out runs/b
   jaxmeta tune mnist --tuner grid --i-max 5 --out runs/c
-  jaxmeta tune mnist --workers 2 --out runs/d            the same as runs/a, in less time
+  jaxmeta tune mnist --workers 2 --out runs/d            the same as runs/a, in two processes
   jaxmeta show runs/a                                    the trajectory as a table
   jaxmeta report runs/a                                  a picture, as PNG and SVG
   jaxmeta resume runs/a                                  go on after Ctrl-C, a kill, a power cut
