@@ -1,11 +1,16 @@
 """Tasks for the levels of the promise, named on the command line as tests.repro.networks:NAME."""
 
+from dataclasses import replace
+
+import jax
 import optax
 from flax import linen as nn
 
 from jaxmeta.models.poster import PosterNet
 from jaxmeta.tasks import Task, classification
 from jaxmeta.tasks.data import Dataset, Split, digest, load
+from jaxmeta.tasks.small import spirals
+from jaxmeta.training.adam import adam
 
 
 def digits() -> Dataset:
@@ -38,3 +43,28 @@ class Plain(nn.Module):
 def plain() -> Task:
     """The control: Flax's own layers, optax's own Adam, batches of 1,000."""
     return classification("tests.repro.networks:plain", Plain(), digits(), optimizer=optax.adam)
+
+
+def left_to_right() -> Task:
+    """The control: spirals, with each step u of its optimizer taken as (u + b) - b."""
+    return _summed(lambda u, b: (u + b) - b)
+
+
+def right_to_left() -> Task:
+    """The same sum in the other order, u + (b - b): the two differ by a rounding of u."""
+    return _summed(lambda u, b: u + (b - b))
+
+
+def _summed(order) -> Task:
+    """b is 1,000 learning rates and u at most a few: u + b has no room for the last digits of u.
+
+    On no processor; and b must not be a constant, since XLA adds two constants first.
+    """
+
+    def optimizer(learning_rate) -> optax.GradientTransformation:
+        def rounded(updates, _):
+            return jax.tree.map(lambda u: order(u, 1_000 * learning_rate), updates)
+
+        return optax.chain(adam(learning_rate), optax.stateless(rounded))
+
+    return replace(spirals(), optimizer=optimizer)
