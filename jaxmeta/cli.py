@@ -11,9 +11,10 @@ from typing import Any
 
 from rich.console import Console
 
-from jaxmeta import display, study, tasks, tuning
+from jaxmeta import display, exits, study, tasks, tuning
 from jaxmeta.engine.supply import AUTO
-from jaxmeta.record.journal import JournalError, read
+from jaxmeta.plain import plain
+from jaxmeta.record.journal import read
 from jaxmeta.training.lanes import Lanes, lanes_here
 from jaxmeta.training.program import Training
 from jaxmeta.tuning.optuna_search import SAMPLERS
@@ -252,22 +253,32 @@ def _lookahead(text: str) -> int | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it did what it was asked, 2 for bad input, 130 after Ctrl-C."""
+    """Run one command; its exit status, which is never 1 but where a command says so.
+
+    0 when it did what it was asked, 2 for bad input, 70 for an error that nobody foresaw, 130 after
+    Ctrl-C, 141 where nobody reads the output any more (`| head`).
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # λ, where the terminal has no such letter
     options = parser().parse_args(arguments)
     try:
-        return COMMANDS[options.command](options)
-    except (ValueError, JournalError, FileNotFoundError, ModuleNotFoundError) as error:
-        print(f"jaxmeta: {error}", file=sys.stderr)
-        return 2
+        status = COMMANDS[options.command](options)
+        print(end="", flush=True)
+        return status
+    except BaseException as error:  # SystemExit too: a task's own code may not say how it ends
+        return exits.failed(error)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise  # rich would exit with status 1, which says "different"
 
 
 def _console() -> Console:
     """The terminal as it is; a file or a pipe has room for the widest table."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+    console = _Console()
+    return console if console.is_terminal else _Console(width=120)
 
 
 def _given(options: argparse.Namespace, names: dict[str, Any]) -> dict[str, Any]:
@@ -298,9 +309,13 @@ def _tune(options: argparse.Namespace) -> int:
         with display.watcher(_console(), wanted) as watcher:
             study.run(wanted, options.out, watcher, options.workers, options.lookahead)
     except KeyboardInterrupt:
-        print(f"jaxmeta: stopped; go on with: jaxmeta resume {options.out}", file=sys.stderr)
-        return 130
+        return _stopped(options.out)
     return 0
+
+
+def _stopped(folder: Path) -> int:
+    print(f"jaxmeta: stopped; go on with: jaxmeta resume {plain(folder)}", file=sys.stderr)
+    return exits.STOPPED
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -318,7 +333,7 @@ def _report(options: argparse.Namespace) -> int:
     from jaxmeta.report import picture
 
     for path in picture.draw(options.folder):
-        print(path)
+        print(plain(path))
     return 0
 
 
@@ -333,8 +348,7 @@ def _resume(options: argparse.Namespace) -> int:
                 lookahead=options.lookahead,
             )
     except KeyboardInterrupt:
-        print(f"jaxmeta: stopped; go on with: jaxmeta resume {options.folder}", file=sys.stderr)
-        return 130
+        return _stopped(options.folder)
     return 0
 
 
@@ -347,7 +361,7 @@ def _replay(options: argparse.Namespace) -> int:
     except Mismatch as error:
         found = {"line": error.number, "field": error.field}
         found |= {"recorded": error.recorded, "expected": error.expected}
-        print(json.dumps({"holds": False, **found}, indent=2) if options.json else error)
+        print(json.dumps({"holds": False, **found}, indent=2) if options.json else plain(error))
         return 1
     complete = lines[-1]["line"] == "end"
     if options.json:
@@ -367,9 +381,9 @@ def _verify(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(asdict(verdict), indent=2))
     else:
-        print(f"{verdict.answer}: {verdict.sentence}")
+        print(plain(f"{verdict.answer}: {verdict.sentence}"))
         for difference in verdict.environment:
-            print(f"  environment: {difference}")
+            print(plain(f"  environment: {difference}"))
     return {verify.IDENTICAL: 0, verify.CONSISTENT: 3, verify.DIFFERENT: 1}[verdict.answer]
 
 
@@ -387,7 +401,7 @@ def _diff(options: argparse.Namespace) -> int:
         from jaxmeta.report import parting
 
         for path in parting.draw(a, b, found, options.out):
-            print(path)
+            print(plain(path))
     return 0 if found.same else 1
 
 

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from jaxmeta.display.watching import Watching, lanes
 from jaxmeta.engine.supply import Scoreboard
+from jaxmeta.plain import plain
 from jaxmeta.record.journal import Line
 from jaxmeta.report.story import Choice, Row, choice, show_rate
 from jaxmeta.report.table import show_spread
@@ -31,7 +32,7 @@ class Plain(Watching):
 
     def _say(self, words: str) -> None:
         encoding, file = self._console.encoding, self._console.file
-        print(words.encode(encoding, "replace").decode(encoding), file=file, flush=True)
+        print(plain(words).encode(encoding, "replace").decode(encoding), file=file, flush=True)
 
     def asked(self, turn: Turn, board: Scoreboard) -> None:
         self._turn, self._board = turn, board

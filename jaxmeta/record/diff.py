@@ -3,6 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
+from jaxmeta.plain import plain
 from jaxmeta.record import environment
 from jaxmeta.record.journal import Line
 from jaxmeta.record.lines import decisions
@@ -57,7 +58,7 @@ class Diff(NamedTuple):
             f"parting        {self.parting or 'none: all trainings and decisions are the same'}"
         )
         rows += [f"end            {row}" for row in self.end]
-        return "\n".join(rows)
+        return "\n".join(map(plain, rows))
 
 
 def diff(a: list[Line], b: list[Line]) -> Diff:

@@ -35,6 +35,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
     "svg.hashsalt": "jaxmeta",
+    "text.parse_math": False,  # names are text, whatever dollars they hold
 }
 INK, PALE, GREEN, PURPLE = "#222222", "#B8B8B8", "#009E73", "#CC79A7"
 MOVES = {  # colour and marker
@@ -62,7 +63,10 @@ def rate(row: Row) -> float:
 
 def by_chain(told: Story) -> list[list[Row]]:
     """The decisions of each chain."""
-    return [[row for row in told.rows if row.chain == c] for c in range(told.chains)]
+    chains: dict[int, list[Row]] = {}
+    for row in told.rows:
+        chains.setdefault(row.chain, []).append(row)
+    return list(chains.values())
 
 
 def size(told: Story) -> float:

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from jaxmeta.report import marks
+from jaxmeta.report.limits import CURVES, EPOCHS, some, trained_best
 from jaxmeta.report.marks import (
     BANDS,
     CROSS,
@@ -36,7 +37,8 @@ def figure(
     """The whole picture of a study with at least one training; `size` in inches, `lanes` in words
     how well they were used."""
     fig = Figure(figsize=size)
-    fig.text(0.02, 0.968, headline[0], fontsize=16, fontweight="bold", va="center")
+    fits = min(1, 85 / len(headline[0]))
+    fig.text(0.02, 0.968, headline[0], fontsize=16 * fits, fontweight="bold", va="center")
     fig.text(0.02, 0.936, headline[1], fontsize=10.5, color="#444444", va="center")
     fig.text(0.02, 0.913, lanes, fontsize=9, color="#444444", va="center")
     left = fig.add_gridspec(3, 1, left=0.07, right=0.635, top=0.88, bottom=0.06, hspace=0.3)
@@ -44,8 +46,10 @@ def figure(
     middle = fig.add_subplot(left[1], sharex=top)
     walks = any(row.choice.p for row in told.rows)
     bottom = fig.add_subplot(left[2], sharex=top if walks else None)
-    top.set_xlim(-0.5, max(row.i for row in told.rows) + 0.5)
-    top.xaxis.set_major_locator(MaxNLocator(20, integer=True, min_n_ticks=1))
+    last = max(row.i for row in told.rows)
+    top.set_xlim(-0.5, last + 0.5)
+    most = 20 if last < 1000 else 8  # wide numbers need room
+    top.xaxis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
     draw_rates(top, told)
     draw_scores(middle, told)
     if walks:
@@ -130,7 +134,7 @@ def draw_probabilities(ax: Axes, told: Story) -> None:
     ax.set_title("Probabilities and draws" + (f", chain {chain}" if told.chains > 1 else ""))
     own = [row for row in told.rows if row.chain == chain]
     masses = np.array([row.choice.p for row in own])
-    edges = np.arange(len(masses) + 1) - 0.5
+    edges = np.array([row.i for row in own] + [own[-1].i + 1]) - 0.5
     # A step holds until the next edge, so the last one is named twice.
     tops = np.cumsum(np.vstack([masses, masses[-1:]]), axis=1).T
     bottom = np.zeros(len(edges))
@@ -154,21 +158,25 @@ def draw_curves(ax: Axes, bar: Axes, told: Story) -> None:
     norm = (LogNorm if told.logarithmic else Normalize)(min(rates), max(rates))
     fresh = [(row, one) for row in told.rows if row.revisits is None for one in row.trainings]
     scale = Scale([score for _, one in fresh for score in one.curve], told.counts)
-    chosen_i = told.lambda_best and (told.lambda_best.chain, told.lambda_best.revisits)
-    for row, one in fresh:
-        chosen = row is told.lambda_best or (row.chain, row.i) == chosen_i
+    shown = [
+        (row, one, chosen)
+        for chosen in (False, True)
+        for row, one in some([(r, t) for r, t in fresh if trained_best(told, r) is chosen], CURVES)
+    ]
+    for row, one, chosen in shown:
         colour = RATES(norm(row.learning_rate))
-        epochs, heights = np.arange(1, len(one.curve) + 1), [scale(score) for score in one.curve]
+        epochs = some(range(1, len(one.curve) + 1), EPOCHS)
+        heights = [scale(one.curve[epoch - 1]) for epoch in epochs]
         if chosen:
             ax.plot(epochs, heights, color=INK, lw=4.5, zorder=2.4)
         thin = marks.size(told) / 6
         ax.plot(epochs, heights, color=colour, lw=2.5 if chosen else thin, zorder=2 + chosen / 2)
         if one.best_epoch:
-            at = one.best_epoch, heights[one.best_epoch - 1]
+            at = one.best_epoch, scale(one.curve[one.best_epoch - 1])
             ax.plot(*at, marker="o", ms=5, color=colour, mec="white", mew=0.7, zorder=2.7)
             if chosen:
                 marks.star(ax, *at)
-    diverged = [(row, one) for row, one in fresh if one.score.value is None]
+    diverged = [(row, one) for row, one, _ in shown if one.score.value is None]
     for row, one in diverged:
         colour = RATES(norm(row.learning_rate))
         marks.crosses(ax, told, [row], lambda _, one=one: len(one.curve), color=colour)

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxmeta.plain import plain
 from jaxmeta.record.diff import Diff
 from jaxmeta.record.journal import Line
+from jaxmeta.report import limits
 from jaxmeta.report.picture import save
 from jaxmeta.report.story import Story, story
 
@@ -21,14 +23,14 @@ def draw(a: list[Line], b: list[Line], found: Diff, folder: Path) -> tuple[Path,
     """Draw two studies into `folder`, which is made; the PNG's and the SVG's paths."""
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = (folder / name for name in NAMES)
-    save(lambda: figure((story(a), story(b)), found), png, svg)
+    save(lambda: figure((limits.drawn(story(a)), limits.drawn(story(b))), found), png, svg)
     return png, svg
 
 
 def figure(told: tuple[Story, Story], found: Diff) -> "Figure":
     """Learning rates above scores, over the iterations, with the parting as a vertical line."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogFormatter, MaxNLocator
 
     fig = Figure(figsize=(14, 8))
     above, below = fig.subplots(2, 1, sharex=True)
@@ -36,6 +38,8 @@ def figure(told: tuple[Story, Story], found: Diff) -> "Figure":
     below.set_title(f"Score: {told[0].score}")
     if any(one.logarithmic for one in told):
         above.set_yscale("log")
+        above.yaxis.set_major_formatter(LogFormatter())  # the usual one writes mathematics
+        above.yaxis.set_minor_formatter(LogFormatter())
     _paths(above, told, lambda row: row.learning_rate)
     _paths(below, told, lambda row: row.score.value)
     for ax in (above, below):
@@ -67,5 +71,5 @@ def _paths(ax: "Axes", told: tuple[Story, Story], value) -> None:
             lw=width,
             marker="o",
             markersize=size,
-            label=f"{name}: {one.task}, {one.tuner}, seed {one.seed}",
+            label=plain(f"{name}: {one.task}, {one.tuner}, seed {one.seed}", 80),
         )

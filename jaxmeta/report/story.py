@@ -2,15 +2,17 @@
 
 Scores keep what the record has: a count of correct predictions is an int, minus a sum of squared
 errors a float. Probabilities are recorded in units whose sum is certainty (`tuning.moves`), and are
-fractions here.
+fractions here. Its words are made fit to be shown (`plain`).
 """
 
 import statistics
 from typing import Any, NamedTuple
 
+from jaxmeta.plain import plain
 from jaxmeta.record.journal import JournalError, Line
-from jaxmeta.record.lines import COUNT, at_best, best, decisions, trainings_of
+from jaxmeta.record.lines import COUNT, best, decisions
 
+NAME, OPTIONS = 100, 500  # characters that are shown
 MOVES = {1: "up", 2: "keep", 3: "down"}  # the poster's c
 ARROWS = {"up": "↑ up", "keep": "= keep", "down": "↓ down", "": "–"}
 
@@ -134,32 +136,36 @@ def story(lines: list[Line]) -> Story:
     last: dict[int, Row] = {}  # of each chain
     where: dict[tuple[int, int], Row] = {}
     for line in decisions(lines):
-        here = row(line, trainings_of(lines, line), of, last.get(line["chain"]))
+        entries = line["trainings"]
+        if line["revisits"] is not None:
+            entries = where[line["chain"], line["revisits"]].line["trainings"]
+        here = row(line, entries, of, last.get(line["chain"]))
         rows.append(here)
         last[here.chain] = where[here.chain, here.i] = here
     end = next((line for line in lines if line["line"] == "end"), None)
     at_most = options["i_max"] * first["chains"]
-    k_best = [last[c].line["told"]["k_best"] if c in last else 0 for c in range(first["chains"])]
+    k_best = {chain: latest.line["told"]["k_best"] for chain, latest in last.items()}
+    at_best = [row.line for row in rows if row.line["k"] == k_best[row.chain]]
 
     def row_of(line: Line) -> Row:
         return where[line["chain"], line["i"]]
 
     return Story(
         task=_task(first["task"]),
-        tuner=options.pop("name"),
+        tuner=plain(options.pop("name"), NAME),
         tuner_options=options,
         training_options=first["training"],
         seed=first["seed"],
         chains=first["chains"],
         replicates=first["replicates"],
         paired=first["keys"] == "paired",
-        scored_on=first["scored_on"],
-        score=kind,
+        scored_on=plain(first["scored_on"], NAME),
+        score=plain(kind, NAME),
         of=of,
         at_most=at_most,
         logarithmic=options.get("geometry") != "additive",
         rows=rows,
-        lambda_best=row_of(at_best(kind, lines, k_best)) if rows else None,
+        lambda_best=row_of(best(kind, at_best)) if rows else None,
         best_score=row_of(best(kind, decisions(lines))) if rows else None,
         test=read_score(end["test"]["score"], end["test"]["of"]) if end else None,
         ending=_ending(first, rows, at_most, finished=end is not None),
@@ -218,12 +224,14 @@ def show_rate(learning_rate: float) -> str:
 
 def show_options(options: dict[str, Any]) -> str:
     """Those of the `options` that were set, as on the command line."""
-    return "  ".join(f"{name}={value}" for name, value in options.items() if value is not None)
+    words = (f"{name}={value}" for name, value in options.items() if value is not None)
+    return plain("  ".join(words), OPTIONS)
 
 
 def _task(task: dict[str, Any]) -> str:
     options = show_options({name: value for name, value in task.items() if name != "name"})
-    return f"{task['name']} ({options})" if options else task["name"]
+    name = plain(task["name"], NAME)
+    return f"{name} ({options})" if options else name
 
 
 def _ending(first: Line, rows: list[Row], at_most: int, finished: bool) -> str:

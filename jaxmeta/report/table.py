@@ -8,7 +8,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from jaxmeta.plain import plain
 from jaxmeta.record.journal import Line
+from jaxmeta.report.limits import ROWS
 from jaxmeta.report.story import ARROWS, Row, Score, Story, show_options, show_rate, story
 
 BEST_LAMBDA, BEST_SCORE = "★", "●"
@@ -17,7 +19,7 @@ BEST_LAMBDA, BEST_SCORE = "★", "●"
 def table(lines: list[Line]) -> Group:
     """The whole study, to be printed on a rich console: what was asked, each training, the end."""
     told = story(lines)
-    done = [trajectory(told, told.rows), bests(told)] if told.rows else []
+    done = [*_trajectory(told), bests(told)] if told.rows else []
     parts = [_head(told), *done, Text(told.ending)]
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
 
@@ -100,7 +102,7 @@ def _pairs(*rows: tuple[str, ...]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     for cells in rows:
-        grid.add_row(*(Text(cell) for cell in cells))
+        grid.add_row(*(Text(plain(cell)) for cell in cells))
     return grid
 
 
@@ -121,6 +123,15 @@ def _design(told: Story) -> list[tuple[str, str]]:
     words += [f"{told.replicates} replicates a decision, scores added"] * (told.replicates > 1)
     words += ["paired keys: a learning rate is trained once in a chain"] * told.paired
     return [("design", "; ".join(words))] if words else []
+
+
+def _trajectory(told: Story) -> list[Table | Text]:
+    """All decisions, or the first and the last of very many."""
+    if len(told.rows) <= ROWS:
+        return [trajectory(told, told.rows)]
+    first, last = told.rows[: ROWS // 2], told.rows[-ROWS // 2 :]
+    left_out = f"… {len(told.rows) - ROWS} decisions are not shown; `show --json` has all"
+    return [trajectory(told, first), Text(left_out), trajectory(told, last)]
 
 
 def trajectory(told: Story, rows: list[Row]) -> Table:
@@ -159,7 +170,7 @@ def trajectory(told: Story, rows: list[Row]) -> Table:
         notes += [f"as i = {row.revisits}"] if row.revisits is not None else []
         came.append(" ".join([*notes, _mark(told, row)]))
         failed = row.better is False or row.score.value is None
-        grid.add_row(*(Text(cell) for cell in came), style="dim" if failed else "")
+        grid.add_row(*(Text(plain(cell)) for cell in came), style="dim" if failed else "")
     return grid
 
 

@@ -70,7 +70,7 @@ def line_of(first: Line, turn: Turn, curves: list[list[int]], chains: Chains) ->
     trained = []
     for name, curve in zip(chains.missing(turn), curves, strict=True):
         shown = [show(first["score"], points) for points in curve]
-        digests, losses = ["0"] * len(curve), ["0x1p-1"] * len(curve)
+        digests, losses = ["0" * 32] * len(curve), ["0x1p-1"] * len(curve)
         entry = {"curve": shown, "losses": losses, "digests": digests}
         trained.append(recorded(first, entry))
         chains.learn(name, trained[-1].score)
