@@ -3,7 +3,16 @@
 The record can be resumed, replayed and verified bit for bit; see the README.
 """
 
-from jaxmeta import runtime
+import os
+import sys
+
+# `python -m jaxmeta.cli` puts the current folder first on the path: it may be a stranger's study,
+# and hold a jax.py.
+_here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+if sys.orig_argv[1:3] == ["-m", "jaxmeta.cli"] and sys.path[0] == os.getcwd() != _here:
+    del sys.path[0]
+
+from jaxmeta import runtime  # noqa: E402
 
 runtime.pin()  # before JAX starts: see `runtime`
 

@@ -144,6 +144,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on although versions, flags or device have changed; the journal will say so",
     )
+    _add_trust(resume)
     _add_speed(resume)
 
     replay = commands.add_parser(
@@ -161,18 +162,22 @@ def parser() -> argparse.ArgumentParser:
         help="check a study: its chain, its decisions, its trainings",
         description="Check the chain, compute every decision again, run trainings again "
         "and compare "
-        "them epoch by epoch. Exit status: 0 identical, 3 consistent (what was checked "
-        "holds, not all "
-        "could be or was), 1 different, 2 there is no record to read.",
+        "them epoch by epoch. Exit status: 0 identical and complete; 3 unfinished (all that is "
+        "there came out again) or consistent (what was checked holds, not all could be or was); "
+        "1 different; 2 there is no record to read.",
     )
     verify.add_argument("folder", type=Path, help="the study's folder")
     verify.add_argument(
         "--trainings",
         default="all",
         metavar="all|N|i,j,...",
-        help="which to run again: all (default), a sample of N that the record's own bytes choose, "
+        help="which to run again: all (default), a sample of N, another one each time, "
         "or these (7, for one)",
     )
+    verify.add_argument(
+        "--sample-seed", type=int, metavar="SEED", help="draw a sample of N that was printed again"
+    )
+    _add_trust(verify)
     verify.add_argument("--workers", **WORKERS)
     verify.add_argument("--json", action="store_true", help="for programs")
 
@@ -228,6 +233,21 @@ WORKERS: dict[str, Any] = {
     "metavar": "N",
     "help": "train in N processes (default: in this one); changes no bit",
 }
+
+
+def _add_trust(command: argparse.ArgumentParser) -> None:
+    """What the user allows a record, which may be a stranger's, to ask for."""
+    group = command.add_argument_group("what the record may ask for")
+    group.add_argument(
+        "--task",
+        metavar="module:function",
+        help="call this function of yours, or of somebody you trust, for the record's task",
+    )
+    group.add_argument(
+        "--allow-download",
+        action="store_true",
+        help="download the record's data set where it is not on this machine",
+    )
 
 
 def _add_speed(command: argparse.ArgumentParser) -> None:
@@ -342,10 +362,12 @@ def _resume(options: argparse.Namespace) -> int:
         with display.resuming(_console(), options.folder) as watcher:
             study.resume(
                 options.folder,
+                options.task,
                 watcher=watcher,
                 accept_environment=options.accept_environment,
                 workers=options.workers,
                 lookahead=options.lookahead,
+                allow_download=options.allow_download,
             )
     except KeyboardInterrupt:
         return _stopped(options.folder)
@@ -377,14 +399,23 @@ def _replay(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from jaxmeta import verify
 
-    verdict = verify.verify(options.folder, options.trainings, workers=options.workers)
+    verdict = verify.verify(
+        options.folder,
+        options.trainings,
+        options.task,
+        options.workers,
+        options.sample_seed,
+        options.allow_download,
+    )
     if options.json:
         print(json.dumps(asdict(verdict), indent=2))
     else:
         print(plain(f"{verdict.answer}: {verdict.sentence}"))
+        if verdict.sample_seed is not None:
+            print(f"  drawn with --sample-seed {verdict.sample_seed}")
         for difference in verdict.environment:
             print(plain(f"  environment: {difference}"))
-    return {verify.IDENTICAL: 0, verify.CONSISTENT: 3, verify.DIFFERENT: 1}[verdict.answer]
+    return {verify.IDENTICAL: 0, verify.DIFFERENT: 1}.get(verdict.answer, 3)
 
 
 def _diff(options: argparse.Namespace) -> int:

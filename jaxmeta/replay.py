@@ -9,22 +9,15 @@ study that the first line names.
 import json
 from typing import Any
 
+from jaxmeta.record import environment, schema
 from jaxmeta.record import lines as record
-from jaxmeta.record.journal import JournalError, Line
+from jaxmeta.record.error import JournalError, Mismatch
+from jaxmeta.record.schema import Line
+from jaxmeta.score import total
 from jaxmeta.tuning import Chains, from_record, of_record
 from jaxmeta.tuning.chains import Turn
 
-
-class Mismatch(JournalError):
-    """A line that is not what seed and scores make it: where, what was found, what is right."""
-
-    def __init__(self, number: int, field: str, recorded: Any, expected: Any) -> None:
-        self.number, self.field, self.recorded, self.expected = number, field, recorded, expected
-        super().__init__(
-            f"line {number} must have {field} = {json.dumps(expected)}, as seed and scores "
-            "give it, "
-            f"and has {json.dumps(recorded)}; the record was changed after it was made"
-        )
+__all__ = ["Mismatch", "compare", "replay", "same"]
 
 
 def replay(lines: list[Line]) -> Chains:
@@ -32,17 +25,20 @@ def replay(lines: list[Line]) -> Chains:
 
     Raises:
       Mismatch: the first line and field that come out otherwise.
+      JournalError: the first line is none of a study.
+      ValueError: its tuner or its keys are of no kind that is known here.
     """
     if not lines:
         raise JournalError("the journal must have a first line, and is empty; run `jaxmeta tune`")
-    first = lines[0]
+    schema.check(lines)
+    first, surroundings = lines[0], lines[0]["environment"]
     chains = of_record(first, from_record(first["tuner"]), first["score"] == record.EXACT)
     for number, line in enumerate(lines[1:], 2):
-        kind, turn = line.get("line"), chains.turn()
-        if lines[number - 2]["line"] == "end":
-            raise Mismatch(number, "line", kind, None)
-        if kind not in ("decision", "end", "environment"):
-            raise Mismatch(number, "line", kind, "end" if turn is None else "decision")
+        kind, turn = line["line"], chains.turn()
+        if kind == "environment":
+            if not environment.differences(surroundings, line["environment"]):
+                raise Mismatch(number, "environment", "the one before", "another")
+            surroundings = line["environment"]
         if kind == "decision":
             if turn is None:
                 raise Mismatch(number, "line", kind, "end")
@@ -50,19 +46,16 @@ def replay(lines: list[Line]) -> Chains:
         if kind == "end":
             if turn is not None:
                 raise Mismatch(number, "line", kind, "decision")
-            compare(number, line, _end(first, chains, lines[: number - 1], line))
+            done = lines[: number - 1]
+            expected = record.end_line(first, done, chains.recommended, line["test"])
+            compare(number, line, expected)
+            _test(number, first, done, line, chains)
     return chains
 
 
 def _decision(first: Line, chains: Chains, turn: Turn, number: int, line: Line) -> None:
     new = chains.missing(turn)
-    try:
-        trained = [record.recorded(first, entry) for entry in line["trainings"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise JournalError(
-            f"line {number} must have evaluations, losses and digests, and has not ({error!r}); "
-            "the record was changed after it was made"
-        ) from None
+    trained = [record.recorded(first, entry) for entry in line["trainings"]]
     if len(trained) != len(new):
         raise Mismatch(number, "trainings", len(trained), len(new))
     for name, entry, one in zip(new, line["trainings"], trained, strict=True):
@@ -72,8 +65,25 @@ def _decision(first: Line, chains: Chains, turn: Turn, number: int, line: Line) 
     compare(number, line, record.decision_line(first, turn, trained, *chains.tell(turn)))
 
 
-def _end(first: Line, chains: Chains, lines: list[Line], line: Line) -> Line:
-    return record.end_line(first, lines, chains.recommended, line.get("test", {}))
+def _test(number: int, first: Line, lines: list[Line], end: Line, chains: Chains) -> None:
+    """All of the test but its scores, which training again tells: their sum, and whose weights."""
+    kind, test = first["score"], end["test"]
+    entries = record.trainings_of(lines, record.at_best(kind, lines, chains.recommended))
+    expected: dict[str, Any] = {"score": "diverged", "trainings": []}
+    if all(entry["best_epoch"] for entry in entries):
+        scores = [one["score"] for one in test["trainings"]]
+        points = (
+            total([record.rank(kind, score) for score in scores], chains.exact) if scores else 0
+        )
+        tested = [
+            {"r": entry["r"], "score": score, "weights": entry["digests"][entry["best_epoch"] - 1]}
+            for entry, score in zip(entries, scores, strict=False)
+        ]
+        if len(scores) != len(entries):
+            raise Mismatch(number, "test.trainings", len(scores), len(entries))
+        expected = {"score": record.show(kind, points), "trainings": tested}
+    of = first["data"]["test"] * len(entries)
+    compare(number, {"test": test}, {"test": {"score": expected["score"], "of": of, **expected}})
 
 
 def compare(number: int, line: Line, expected: Line) -> None:

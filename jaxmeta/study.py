@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from jaxmeta import engine, keys, score, tasks
 from jaxmeta.engine import Engine, Event, Job, Recipe
 from jaxmeta.engine.supply import AUTO, Scoreboard, Supply, job
-from jaxmeta.record import checkpoint, environment, lines
+from jaxmeta.record import checkpoint, environment, lines, schema
 from jaxmeta.record.cache import Cache
-from jaxmeta.record.journal import FORMAT, Journal, JournalError, Line
+from jaxmeta.record.journal import FIRST_PREV, FORMAT, Journal, JournalError, Line
 from jaxmeta.replay import compare, replay
 from jaxmeta.tasks import Task
 from jaxmeta.training.lanes import Lanes, lanes_here
@@ -107,6 +107,7 @@ class Study:
             )
         self.training.steps(len(self.task.data.train.x))
         keys.root(self.seed)  # says what is wrong with it
+        schema.configuration(self.configuration())
 
     def recipe(self, folder: Path | str = "") -> Recipe:
         """What an engine needs to run this study's trainings, saving those in progress there."""
@@ -137,21 +138,24 @@ class Study:
         }
 
 
-def from_line(first: Line, task: Task | None = None) -> Study:
-    """The study that a journal's first line names; `task` where it was made in Python.
+def from_line(first: Line, task: Task | str | None = None, allow_download: bool = False) -> Study:
+    """The study that a journal's first line names, which has the form of one (`schema.check`).
+
+    Args:
+      task: where it was made in Python; or the user's own words for it, see `tasks.from_record`.
+      allow_download: whether data that are not on this machine may be downloaded.
 
     Raises:
-      JournalError: the task cannot be made here, or comes out otherwise than the record says.
+      Mismatch: the study comes out otherwise than the record says.
+      JournalError: the task cannot be made here.
     """
-    if task is None:
-        options = dict(first["task"])
-        name = options.pop("name")
+    if not isinstance(task, Task):
         try:
-            task = tasks.make(name, **options)
+            task = tasks.from_record(first["task"], task, allow_download)
         except ValueError as error:
             raise JournalError(
-                f"the record's task must be made again to train it, and cannot ({error}); where it "
-                "was made in Python, go on there: jaxmeta.resume(folder, task)"
+                f"{error}; or where the task is made in Python, go on there: "
+                "jaxmeta.resume(folder, task)"
             ) from error
     study = Study(
         task,
@@ -188,33 +192,34 @@ def run(
         Journal.create(Path(folder)) as journal,
         engine.start(study.recipe(folder), workers) as runner,
     ):
-        journal.append(
-            {
-                "line": "study",
-                "format": FORMAT,
-                **study.configuration(),
-                "environment": runner.surroundings(),
-            }
-        )
-        return _go_on(study, runner, journal, watcher or Nobody(), lookahead)
+        spoken = {**study.configuration(), "environment": runner.surroundings()}
+        first = {"prev": FIRST_PREV, "line": "study", "format": FORMAT, **spoken}
+        schema.check([first])
+        journal.append(first)
+        end = _go_on(study, runner, journal, watcher or Nobody(), lookahead)
+    checkpoint.forget(Path(folder))  # by now nobody saves any more
+    return end
 
 
 def resume(
     folder: Path | str,
-    task: Task | None = None,
+    task: Task | str | None = None,
     watcher: Watcher | None = None,
     accept_environment: bool = False,
     workers: int = 0,
     lookahead: int | None = AUTO,
+    allow_download: bool = False,
 ) -> Line:
     """Go on with the study in `folder`, to the journal that it would have had uninterrupted.
 
     Args:
       folder: of a study that `run` began.
-      task: the task, where it was made in Python; None: by the name in the record.
+      task: the task, where it was made in Python; "module:function" to trust the record's own;
+        None: by the name in the record, which must be one of this package's.
       accept_environment: go on although versions, flags or device are not those of the record; a
         line of the journal says so.
       watcher, workers, lookahead: as for `run`, and free to be others than before.
+      allow_download: whether data that are not on this machine may be downloaded.
 
     Raises:
       JournalError: the journal does not fit, is in use, or was written in another environment.
@@ -226,7 +231,8 @@ def resume(
                 f"{folder} must hold a study that began, and its first line was never written; "
                 "start it again: jaxmeta tune"
             )
-        study = from_line(journal.lines[0], task)
+        schema.check(journal.lines)
+        study = from_line(journal.lines[0], task, allow_download)
         replay(journal.lines)
         if journal.lines[-1]["line"] == "end":
             return journal.lines[-1]
@@ -243,7 +249,9 @@ def resume(
             if changes:
                 checkpoint.forget(Path(folder))  # no training in two environments
                 journal.append({"line": "environment", "environment": here})
-            return _go_on(study, runner, journal, watcher or Nobody(), lookahead)
+            end = _go_on(study, runner, journal, watcher or Nobody(), lookahead)
+    checkpoint.forget(Path(folder))  # by now nobody saves any more
+    return end
 
 
 def environment_of(journal: list[Line]) -> dict[str, Any]:
@@ -280,7 +288,6 @@ def _go_on(
     jobs = test_jobs(chains, journal.lines)
     test = test_of(chains, journal.lines, supply.run(jobs))
     end = journal.append(lines.end_line(first, journal.lines, chains.recommended, test))
-    checkpoint.forget(journal.folder)
     watcher.ended(end)
     return end
 

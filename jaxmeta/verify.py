@@ -1,11 +1,14 @@
 """Is a record true? Its chain, its decisions, and its trainings run again.
 
-identical    every line came out again, bit for bit
-consistent   chain and decisions hold; the trainings cannot be compared, or were not all run
+identical    the study is complete, and every line came out again, bit for bit
+unfinished   the same of all that is there, and the study has not come to its end
+consistent   what was checked holds; not all could be, or was
 different    the first line, field and epoch that came out otherwise
 """
 
 import hashlib
+import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,14 +16,17 @@ from typing import Any
 from jaxmeta import engine
 from jaxmeta.engine import Engine
 from jaxmeta.engine.supply import job, run_all
-from jaxmeta.record import environment, lines
-from jaxmeta.record.journal import NAME, JournalError, Line, read
-from jaxmeta.replay import Mismatch, replay, same
-from jaxmeta.study import environment_of, from_line, test_jobs, test_of
+from jaxmeta.record import environment, lines, schema
+from jaxmeta.record.error import JournalError, Mismatch, shown
+from jaxmeta.record.journal import Line, read_content
+from jaxmeta.replay import replay, same
+from jaxmeta.study import from_line, test_jobs, test_of
 from jaxmeta.tasks import Task
 from jaxmeta.tuning import Chains, Name
 
-IDENTICAL, CONSISTENT, DIFFERENT = "identical", "consistent", "different"
+IDENTICAL, UNFINISHED = "identical", "unfinished"
+CONSISTENT, DIFFERENT = "consistent", "different"
+SHOWN = 5  # indices of decisions in a sentence
 
 
 @dataclass
@@ -28,133 +34,197 @@ class Verdict:
     """What `verify` found.
 
     Attributes:
-      answer: IDENTICAL, CONSISTENT or DIFFERENT.
-      checked: indices of the decisions whose trainings were run again.
+      answer: IDENTICAL, UNFINISHED, CONSISTENT or DIFFERENT.
+      checked: indices of the decisions whose trainings were run again, or that have none.
       of: how many decisions the record has.
+      unchecked: what was not checked, and why: in words; nothing where all was.
       environment: what differs from the environment of the record.
       difference: where the record first differs: line, field, epoch, recorded, here.
       sentence: the reason, for a person.
+      sample_seed: what a sample was drawn with; None where none was.
     """
 
     answer: str = IDENTICAL
     checked: list[int] = field(default_factory=list)
     of: int = 0
+    unchecked: list[str] = field(default_factory=list)
     environment: list[str] = field(default_factory=list)
     difference: dict[str, Any] | None = None
     sentence: str = ""
+    sample_seed: int | None = None
 
 
 def verify(
-    folder: Path | str, choice: str = "all", task: Task | None = None, workers: int = 0
+    folder: Path | str,
+    choice: str = "all",
+    task: Task | str | None = None,
+    workers: int = 0,
+    sample_seed: int | None = None,
+    allow_download: bool = False,
 ) -> Verdict:
-    """Check the record in `folder`.
+    """Check the record in `folder`, which may be a stranger's.
 
     Args:
       choice: which decisions' trainings to run again: "all", a number N (a sample of N, see
         `sample`), or indices such as "0,3,7" ("3," for one).
-      task: the task, where it was made in Python.
+      task: the task, where it was made in Python, or "module:function" to trust the record's own.
       workers: train in so many processes; 0: in this one.
+      sample_seed: draws a sample of N once more; None: another one each time.
+      allow_download: whether data that are not on this machine may be downloaded.
 
     Raises:
       JournalError: there is no record that can be read, or no task to train.
-      ValueError: a choice that is none.
+      ValueError: a choice that is none; or a tuner that this version has not.
     """
-    folder = Path(folder)
-    if not (folder / NAME).is_file():
-        read(folder)  # says what is missing
     try:
-        journal = read(folder)
+        content = read_content(Path(folder))
+        journal = content.lines
+        schema.check(journal)
         replay(journal)
     except Mismatch as error:
         return _different(error.number, error.field, error.recorded, error.expected, str(error))
     except JournalError as error:
+        if error.number in (None, 1):  # it is not known of which study it would be the record
+            raise
         return Verdict(DIFFERENT, sentence=str(error))
-    chosen = sample(choice, len(lines.decisions(journal)), (folder / NAME).read_bytes())
-    study = from_line(journal[0], task)
+    if sample_seed is None:
+        sample_seed = secrets.randbits(32)
+    drawn = choice.isdecimal()
+    chosen = sample(choice, lines.decisions(journal), sample_seed)
+    try:
+        study = from_line(journal[0], task, allow_download)
+    except Mismatch as error:
+        return _different(error.number, error.field, error.recorded, error.expected, str(error))
     with engine.start(study.recipe(), workers) as runner:
-        return train_again(journal, chosen, runner)
+        verdict = train_again(journal, chosen, runner, content.torn)
+    verdict.sample_seed = sample_seed if drawn else None
+    return verdict
 
 
-def train_again(journal: list[Line], chosen: set[int], runner: Engine) -> Verdict:
+def train_again(journal: list[Line], chosen: set[int], runner: Engine, torn: int = 0) -> Verdict:
     """Run the trainings of the `chosen` decisions of a journal that replays once more; its test
-    where all were. `runner` is an engine of its study, running."""
+    where all were. `runner` is an engine of its study, running; `torn` bytes follow the journal."""
     chains, here = replay(journal), runner.surroundings()
-    changes = environment.differences(environment_of(journal), here)
-    verdict = Verdict(of=len(lines.decisions(journal)), environment=changes)
-    comparable = [
-        (number, line)
-        for number, line in enumerate(journal, 1)
-        if environment_of(journal[:number]) == here
-    ]
-    mine = {id(line): n for n, line in enumerate(lines.decisions(journal))}
-    again = [(number, line) for number, line in comparable if mine.get(id(line)) in chosen]
+    verdict = Verdict(of=len(lines.decisions(journal)))
+    again, elsewhere, left_out = [], [], []
+    changes: list[str] = []
+    for n, number, line, changed in _decisions(journal, here):
+        changes = changes or changed
+        if not line["trainings"]:
+            verdict.checked.append(n)  # it rests on earlier ones, as `replay` has seen
+        elif changed:
+            elsewhere.append(n)
+        elif n in chosen:
+            again.append((n, number, line))
+        else:
+            left_out.append(n)
     jobs = {
-        (number, entry["r"]): job(chains, _name(chains, line, entry))
-        for number, line in again
+        # No longer than the record has it, whose own curve says that it ends there.
+        (number, entry["r"]): job(chains, _name(chains, line, entry))._replace(
+            epochs=len(entry["curve"])
+        )
+        for _, number, line in again
         for entry in line["trainings"]
     }
     events = run_all(runner, list(jobs.values()))
-    for number, line in again:
+    for n, number, line in again:
         for entry in line["trainings"]:
             result = events[jobs[number, entry["r"]].name].result
             trained = lines.training_entry(journal[0]["score"], entry["r"], result)
             if found := _first_difference(number, entry, trained):
                 return found
-        verdict.checked.append(mine[id(line)])
-    number, last = len(journal), journal[-1]
-    if last["line"] == "end" and len(verdict.checked) == verdict.of and not verdict.environment:
-        test = test_of(chains, journal, run_all(runner, test_jobs(chains, journal)))
-        if not same(last["test"], test):
-            return _different(number, "test", last["test"], test)
-    return _sum_up(verdict)
+        verdict.checked.append(n)
+    verdict.checked.sort()
+    last_changes = environment.differences(_last_environment(journal), here)
+    verdict.environment = changes or last_changes
+    if elsewhere:
+        verdict.unchecked.append(f"{_trainings(elsewhere)}: made in another environment")
+    if left_out:
+        verdict.unchecked.append(f"{_trainings(left_out)}: not chosen")
+    ended = journal[-1]["line"] == "end"
+    if ended and last_changes:
+        verdict.unchecked.append("the test: made in another environment")
+    elif ended and (elsewhere or left_out):
+        verdict.unchecked.append("the test: it is run where all trainings are")
+    elif ended:
+        try:
+            test = test_of(chains, journal, run_all(runner, test_jobs(chains, journal)))
+        except JournalError as error:
+            return Verdict(DIFFERENT, sentence=str(error))
+        if not same(journal[-1]["test"], test):
+            return _different(len(journal), "test", journal[-1]["test"], test)
+    return _sum_up(verdict, ended, torn)
+
+
+def _decisions(journal: list[Line], here: Line) -> Iterator[tuple[int, int, Line, list[str]]]:
+    """Index, number and line of each decision, and what its environment has that is not `here`."""
+    n, changed = 0, []
+    for number, line in enumerate(journal, 1):
+        if "environment" in line:
+            changed = environment.differences(line["environment"], here)
+        if line["line"] == "decision":
+            yield n, number, line, changed
+            n += 1
+
+
+def _last_environment(journal: list[Line]) -> dict[str, Any]:
+    return next(line["environment"] for line in reversed(journal) if "environment" in line)
+
+
+def _trainings(of: list[int]) -> str:
+    more = f" and {len(of) - SHOWN} more" if len(of) > SHOWN else ""
+    return f"the trainings of decisions {', '.join(map(str, of[:SHOWN]))}{more}"
 
 
 def _name(chains: Chains, line: Line, entry: Line) -> Name:
     return Name(line["chain"], 0 if chains.paired else line["i"], line["k"], entry["r"])
 
 
-def sample(choice: str, trainings: int, content: bytes) -> set[int]:
-    """The indices that `choice` means. A sample of N follows from the journal's own bytes: the N
-    trainings i with the lowest SHA-256 of (SHA-256 of the journal, i), so that nobody who writes a
-    record knows which of it will be looked at."""
+def sample(choice: str, decisions: list[Line], seed: int) -> set[int]:
+    """The indices of `decisions` that `choice` means.
+
+    A sample of N is of those that have trainings of their own: the N decisions n with the lowest
+    SHA-256 of (`seed`, n). The seed is the verifier's, so that nobody who writes a record knows
+    which of it will be looked at.
+    """
+    of = len(decisions)
     try:
         if choice == "all":
-            return set(range(trainings))
+            return set(range(of))
         if "," in choice:
             chosen = {int(i) for i in choice.split(",") if i.strip()}
-            if all(0 <= i < trainings for i in chosen):
+            if all(0 <= i < of for i in chosen):
                 return chosen
         elif 0 <= int(choice):
-            head = hashlib.sha256(content).hexdigest()
-            order = sorted(
-                range(trainings), key=lambda i: hashlib.sha256(f"{head} {i}".encode()).digest()
-            )
+            own = [n for n, line in enumerate(decisions) if line["trainings"]]
+            order = sorted(own, key=lambda n: hashlib.sha256(f"{seed} {n}".encode()).digest())
             return set(order[: int(choice)])
     except ValueError:
         pass
     raise ValueError(
-        f"trainings must be all, a number, or indices from 0 to {trainings - 1} such as 0,2, "
+        f"trainings must be all, a number, or indices from 0 to {of - 1} such as 0,2, "
         f"got {choice!r}; choose one of these"
     )
 
 
-def _sum_up(verdict: Verdict) -> Verdict:
-    ran = len(verdict.checked)
-    if ran == verdict.of:
+def _sum_up(verdict: Verdict, ended: bool, torn: int) -> Verdict:
+    partly = bool(verdict.unchecked)
+    if torn:
+        verdict.unchecked.append(f"the last line, of which there are {torn} bytes only")
+    if not ended:
+        verdict.unchecked.append("the rest of the study: the record has no end, and no test")
+    all_of = f"all {verdict.of} decisions and their trainings came out again, bit for bit"
+    if partly:
+        verdict.answer = CONSISTENT
         verdict.sentence = (
-            f"all {verdict.of} decisions and their trainings came out again, bit for bit"
+            f"the chain and all decisions hold; the trainings of {len(verdict.checked)} of "
+            f"{verdict.of} came out again, bit for bit; not checked: {'; '.join(verdict.unchecked)}"
         )
-        return verdict
-    verdict.answer = CONSISTENT
-    rest = (
-        "the others were made in another environment and cannot be compared"
-        if verdict.environment
-        else "the others were not run"
-    )
-    verdict.sentence = (
-        f"the chain and all decisions hold; {ran} of {verdict.of} trainings were run again and "
-        f"came out the same, bit for bit; {rest}"
-    )
+    elif not ended:
+        verdict.answer = UNFINISHED
+        verdict.sentence = f"{all_of}; not checked: {'; '.join(verdict.unchecked)}"
+    else:
+        verdict.sentence = all_of
     return verdict
 
 
@@ -179,17 +249,12 @@ def _different(
     number: int, name: str, recorded: Any, here: Any, sentence: str = "", epoch: int | None = None
 ) -> Verdict:
     where = f"line {number}, {name}" + (f", epoch {epoch}" if epoch else "")
+    recorded, here = _hexadecimal(recorded), _hexadecimal(here)
+    found = {"line": number, "field": name, "epoch": epoch, "recorded": recorded, "here": here}
     return Verdict(
         DIFFERENT,
-        difference={
-            "line": number,
-            "field": name,
-            "epoch": epoch,
-            "recorded": _hexadecimal(recorded),
-            "here": _hexadecimal(here),
-        },
-        sentence=sentence
-        or f"{where}: recorded {_hexadecimal(recorded)}, trained again {_hexadecimal(here)}",
+        difference=found,
+        sentence=sentence or f"{where}: recorded {shown(recorded)}, trained again {shown(here)}",
     )
 
 

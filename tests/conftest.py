@@ -17,6 +17,11 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
+# The key of what processes believe of each other: nothing of the user's is read or written.
+if "JAXMETA_STATE" not in os.environ:
+    STATE = tempfile.TemporaryDirectory()
+    os.environ["JAXMETA_STATE"] = STATE.name
+
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
 

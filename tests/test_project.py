@@ -17,11 +17,12 @@ ROOT = Path(__file__).parent.parent
 HOUSE = "jaxmeta"  # as an import: the table of contents, which stands above every room
 
 # The arrows, from the ground up: each room, and what it may import besides itself.
-GROUND = {"keys", "arithmetic", "runtime", "score", "version"}
+GROUND = {"keys", "arithmetic", "options", "runtime", "score", "version"}
 CORE = GROUND | {"tuning", "training", "models", "record", "tasks", "replay", "engine"}
 MAY_IMPORT = {
     "keys": set(),
     "arithmetic": set(),
+    "options": set(),
     "runtime": set(),
     "version": set(),
     "score": set(),

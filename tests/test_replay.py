@@ -136,7 +136,7 @@ def test_lines_out_of_place_are_found(record, edit):
 
 def test_a_line_without_its_measurements_is_named(record):
     line = edited(record[2], ("trainings", 0), {"curve": [0, 0, 0], "digests": ["", "", ""]})
-    with pytest.raises(JournalError, match="line 3 must have evaluations, losses and digests"):
+    with pytest.raises(Mismatch, match="line 3 must have trainings.0 = .the fields r, score"):
         replay(rechained([*record[:2], line, *record[3:]]))
 
 

@@ -19,7 +19,6 @@ from jaxmeta.engine.protocol import Event, Job, Recipe
 from jaxmeta.record import environment
 from jaxmeta.record.checkpoint import Checkpoints
 from jaxmeta.training.batch import Batch
-from jaxmeta.training.digest import digest, to_hex
 from jaxmeta.training.program import Program
 
 
@@ -40,7 +39,6 @@ class Local:
             program_of(recipe, None if d == 0 else device)
             for d, device in enumerate(jax.local_devices())
         ]
-        self._compiled_digest = jax.jit(digest)  # operation by operation it would take seconds
         self._wanted: list[Job] = []
         self._running: dict[str, int] = {}  # the device of each training in a lane
         self._done: set[str] = set()  # and are wanted by somebody who has not heard of it yet
@@ -85,7 +83,7 @@ class Local:
     def _serve(self, d: int, program: Program) -> None:
         """The life of one device."""
         try:
-            lanes = _Lanes(self._recipe, program, self._compiled_digest)
+            lanes = _Lanes(self._recipe, program)
             while (jobs := self._jobs(d)) is not None:
                 lanes.hold(jobs)
                 events = lanes.epoch()
@@ -116,11 +114,12 @@ class Local:
 class _Lanes:
     """The lanes of one device and the jobs in them."""
 
-    def __init__(self, recipe: Recipe, program: Program, compiled_digest: Any) -> None:
+    def __init__(self, recipe: Recipe, program: Program) -> None:
         self._recipe, self._program = recipe, program
         self._checkpoints = Checkpoints(
             Path(recipe.folder) if recipe.folder else None,
-            lambda progress: to_hex(compiled_digest(progress)),
+            f"{recipe.task.name} {recipe.task.data.digest} {recipe.training} {recipe.scored_on} "
+            f"{recipe.lanes}",
         )
         self._batch = Batch(program)
         self._jobs: list[Job | None] = [None] * recipe.lanes.width
@@ -134,6 +133,9 @@ class _Lanes:
     def hold(self, jobs: list[Job]) -> None:
         """Give up what is not among `jobs`, and start what is not yet here in the free lanes."""
         names = {job.name for job in jobs}
+        for job in self.jobs:
+            if job.name not in names:  # here, where it cannot be in the middle of being saved
+                self._checkpoints.forget(job.name)
         self._jobs = [job if job and job.name in names else None for job in self._jobs]
         here = {job.name for job in self.jobs}
         for job in jobs:
@@ -144,7 +146,7 @@ class _Lanes:
         self._since[lane] = time.monotonic()
         key = jax.random.wrap_key_data(jnp.array(job.key, jnp.uint32), impl=keys.IMPL)
         at = self._program.fresh(key, job.values)
-        at = self._checkpoints.load(job.name, at) or at
+        at = self._checkpoints.load(job.name, at, f"{job.key} {job.values}") or at
         self._batch.start(lane, at, key, job.values)
         self._jobs[lane], self._epochs[lane] = job, int(at.epoch)
 

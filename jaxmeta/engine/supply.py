@@ -154,8 +154,6 @@ class Supply:
         wanted = sorted(chances, key=urgency)[:lanes]  # stable: `certain` first
         given_up = self._running.keys() - set(wanted)
         self._miss({name for name in given_up if self._running[name]})
-        for name in given_up:
-            checkpoint.forget(self._folder, str(name))
         due = self._chains.due()
         self._running = {n: self._running.get(n, n not in due) for n in wanted}
         self.board.busy, self.board.lanes = len(wanted), lanes

@@ -1,7 +1,7 @@
 """A worker process: a local engine at the other end of a line (see `workers`)."""
 
 import os
-import sys
+import pickle
 import threading
 from multiprocessing.connection import Connection
 
@@ -39,13 +39,9 @@ def main(descriptor: int) -> None:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or where it cannot be sent, its words."""
+    """The error, or where it cannot be sent, as `Connection.send` does it, its words."""
     try:
-        cloudpickle.loads(cloudpickle.dumps(error))
+        pickle.loads(pickle.dumps(error))
     except Exception:  # noqa: BLE001 whatever it holds
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -1,7 +1,8 @@
 """Trainings in worker processes on this machine, each with an engine of its own (`local`).
 
-A worker is `python -m jaxmeta.engine.worker` at the other end of a pair of sockets. One that dies
-is replaced and its trainings are given to others, which go on from what it saved; a worker whose
+A worker is a Python at the other end of a pair of sockets. It looks for modules where this process
+found some, and never first in the current folder, which may be a stranger's study. One that dies is
+replaced and its trainings are given to others, which go on from what it saved; a worker whose
 parent dies ends itself.
 """
 
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -24,6 +26,11 @@ from jaxmeta.record.journal import JournalError
 # Functions with a gradient of their own go by name, like all others of a module.
 for kind in (jax.custom_vjp, jax.custom_jvp):
     copyreg.pickle(kind, lambda function: function.__qualname__)
+
+START = """import sys
+sys.path += [path for path in sys.argv[2:] if path not in sys.path]
+from jaxmeta.engine.worker import main
+main(int(sys.argv[1]))"""
 
 # So many workers in a row may die without finishing an epoch between them.
 DEATHS = 5
@@ -68,7 +75,10 @@ class Workers:
 
     def __enter__(self) -> "Workers":
         try:
-            self._workers = [_Worker(self._recipe) for _ in range(self._n)]
+            for _ in range(self._n):
+                self._workers.append(_Worker())
+            for worker in self._workers:  # all are starting by now
+                worker.begin(self._recipe)
             while not all(worker.lanes for worker in self._workers):
                 self._listen()
         except BaseException:
@@ -138,34 +148,57 @@ class Workers:
                 f"a worker process must stay alive, and {self._deaths} in a row ended (the last "
                 f"with exit status {status}); look for what ends them, memory for one, then resume"
             )
-        self._workers[self._workers.index(worker)] = _Worker(self._recipe)
+        new = self._workers[self._workers.index(worker)] = _Worker()
+        new.begin(self._recipe)
         self._share()
 
 
 class _Worker:
     """One process, and this end of the line to it."""
 
-    def __init__(self, recipe: bytes) -> None:
+    def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "jaxmeta.engine.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-c", START, str(theirs.fileno()), *_searched()],
                 pass_fds=[theirs.fileno()],
-                # What the study imports, its worker must find.
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env=_environment(),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the parent, who tells its workers
             )
         self.connection = Connection(ours.detach())
         self.lanes = 0  # until it has said how many
         self.jobs: list[Job] = []
-        self.connection.send_bytes(recipe)
+
+    def begin(self, recipe: bytes) -> None:
+        """Tell it what it is to train."""
+        with suppress(OSError):  # it is dead, and `next` will see it
+            self.connection.send_bytes(recipe)
 
     def give(self, jobs: list[Job]) -> None:
         """Tell it what to run, if that is news."""
         if jobs != self.jobs:
             self.jobs = jobs
-            try:
+            with suppress(OSError):  # as above
                 self.connection.send(jobs)
-            except OSError:
-                pass  # it is dead, and `next` will see it
+
+
+def _searched() -> list[str]:
+    """The folders in which this process has found modules, for the end of a worker's path: what the
+    study imports its worker must find, and nothing new."""
+    folders = set()
+    for name, module in list(sys.modules.items()):
+        if file := getattr(module, "__file__", None):
+            folder, file = os.path.split(os.path.abspath(file))
+            for _ in range(name.count(".") + file.startswith("__init__.")):
+                folder = os.path.dirname(folder)
+            folders.add(folder)
+    return [path for path in dict.fromkeys(map(os.path.abspath, sys.path)) if path in folders]
+
+
+def _environment() -> dict[str, str]:
+    """This process's own; an empty entry of PYTHONPATH would be the current folder."""
+    paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    joined = os.pathsep.join(paths)
+    return {**given, "PYTHONPATH": joined} if joined else given

@@ -2,17 +2,21 @@
 
 Trainings run ahead of need, and some never are needed: the record has no place for them, but an
 interrupted study should not run them twice. Each line stands for itself: it names the study and the
-environment that it is of, and carries a SHA-256 of its content; what does not fit is left out, and
-trained again. Nothing but `resume` reads this file.
+environment that it is of, and carries the mark of who wrote it (`seal`); what does not fit is left
+out, and trained again. Nothing but `resume` reads this file.
 """
 
 import hashlib
+import hmac
 import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from jaxmeta.record import seal
+from jaxmeta.record.error import JournalError
+from jaxmeta.record.files import append, raw_lines, regular
 from jaxmeta.record.journal import Line, encode
 
 NAME = "ahead.jsonl"
@@ -34,28 +38,26 @@ class Cache:
     def put(self, name: str, result: Any) -> None:
         """Keep `result`, a NamedTuple; a disk that does not take it costs a training at most."""
         entry = {"of": self._of, "name": name, "result": _plain(result)}
-        line = encode({**entry, "sha256": _digest(entry)})
-        # A line of its own, whatever a kill has left before it.
-        with suppress(OSError), open(self._path, "ab") as file:
-            file.write(b"\n" + line)
+        if mark := _mark(entry):
+            # A line of its own, whatever a kill has left before it.
+            append(self._path, b"\n" + encode({**entry, "mark": mark}))
 
     def load(self) -> dict[str, Any]:
         """All that was put in, by name."""
-        try:
-            rows = self._path.read_bytes().splitlines()
-        except OSError:
-            return {}
         kept = {}
-        for row in rows:
-            with suppress(ValueError, TypeError, KeyError, AttributeError):
-                entry = json.loads(row)
-                if entry.pop("sha256") == _digest(entry) and entry["of"] == self._of:
-                    kept[entry["name"]] = self._restore(**_exact(entry["result"]))
+        with suppress(OSError, JournalError), open(self._path, "rb", opener=regular) as file:
+            for row in raw_lines(file, self._path):
+                with suppress(AttributeError, KeyError, RecursionError, TypeError, ValueError):
+                    entry = json.loads(row)
+                    mark = entry.pop("mark")
+                    if hmac.compare_digest(mark, _mark(entry) or "") and entry["of"] == self._of:
+                        kept[entry["name"]] = self._restore(**_exact(entry["result"]))
         return kept
 
 
-def _digest(entry: Line) -> str:
-    return hashlib.sha256(encode(entry)).hexdigest()
+def _mark(entry: Line) -> str | None:
+    mark = seal.start("ahead", encode(entry).decode())
+    return mark and mark.hexdigest()
 
 
 def _plain(result: Any) -> dict[str, Any]:

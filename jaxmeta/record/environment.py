@@ -5,6 +5,7 @@ instruction sets by which XLA and its libraries pick their kernels, and the pack
 """
 
 import hashlib
+import json
 import os
 import platform
 from importlib import metadata
@@ -75,9 +76,14 @@ def source_digest() -> str:
 
 
 def differences(recorded: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    """What differs, one sentence part a field: "jaxlib: recorded 0.9.2, here 0.10.1"."""
-    return [
-        f"{name}: recorded {recorded.get(name)!r}, here {here.get(name)!r}"
-        for name in sorted(recorded.keys() | here.keys())
-        if recorded.get(name) != here.get(name)
+    """What differs, one sentence part a field: 'jaxlib: recorded "0.9.2", here "0.10.1"'.
+
+    Empty where both are the same JSON text, and nowhere else.
+    """
+    a, b = ({name: json.dumps(one[name]) for name in one} for one in (recorded, here))
+    found = [
+        f"{name}: recorded {a.get(name, 'nothing')}, here {b.get(name, 'nothing')}"
+        for name in sorted(a.keys() | b.keys())
+        if a.get(name) != b.get(name)
     ]
+    return found or ["the order of the fields"] * (list(a) != list(b))

@@ -15,21 +15,20 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-FORMAT = 2
+from jaxmeta.record import schema
+from jaxmeta.record.error import JournalError, shown
+from jaxmeta.record.files import LINE, WHOLE, append, new_or_regular, raw_lines, regular
+from jaxmeta.record.schema import FORMAT, Line
+
+__all__ = ["FIRST_PREV", "FORMAT", "NAME", "TIMES", "Journal", "JournalError", "Line", "read"]
+
 NAME = "journal.jsonl"
 TIMES = "times.jsonl"
 FIRST_PREV = "0" * 64
-
-Line = dict[str, Any]
-
-
-class JournalError(Exception):
-    """A journal that is not what it should be, in one sentence."""
 
 
 def encode(line: Line) -> bytes:
@@ -47,28 +46,39 @@ def decode(raw: bytes, number: int, prev: str) -> Line:
     """Line `number` (from 1) from its bytes; JournalError says where it does not fit."""
     try:
         line = json.loads(raw)
+        again = encode(line) if isinstance(line, dict) else b""
+    except RecursionError:
+        raise JournalError(
+            f"line {number} must be flat JSON, and is nested too deep; the journal was changed, "
+            "restore it from a copy",
+            number,
+        ) from None
     except ValueError as error:
         raise JournalError(
-            f"line {number} must be a JSON object, and is not ({error}); "
-            "the journal was changed, restore it from a copy"
+            f"line {number} must be a JSON object of numbers that float64 has, and is not "
+            f"({error}); the journal was changed, restore it from a copy",
+            number,
         ) from None
     if not isinstance(line, dict) or line.get("prev") != prev:
         found = line.get("prev") if isinstance(line, dict) else None
         raise JournalError(
             f"line {number} must carry the SHA-256 of the line before it, {prev}, and carries "
-            f"{found}; a line was changed, removed, doubled or moved, restore the journal "
-            "from a copy"
+            f"{shown(found)}; a line was changed, removed, doubled or moved, restore the journal "
+            "from a copy",
+            number,
         )
-    if encode(line) != raw:
+    if again != raw:
         raise JournalError(
             f"line {number} must be compact JSON as jaxmeta writes it, and is not; "
-            "the journal was changed, restore it from a copy"
+            "the journal was changed, restore it from a copy",
+            number,
         )
     if number == 1 and (line.get("line") != "study" or line.get("format") != FORMAT):
         raise JournalError(
-            f"line 1 must open a study in format {FORMAT}, and opens {line.get('line')!r} "
-            "in format "
-            f"{line.get('format')!r}; read it with the version of jaxmeta that wrote it"
+            f"line 1 must open a study in format {FORMAT}, and opens {shown(line.get('line'))} "
+            f"in format {shown(line.get('format'))}; read it with the version of jaxmeta that "
+            "wrote it",
+            1,
         )
     return line
 
@@ -79,23 +89,68 @@ def split(content: bytes) -> tuple[list[bytes], bytes]:
     return [raw + b"\n" for raw in complete], torn
 
 
-def decode_all(raws: list[bytes]) -> Iterator[Line]:
-    """The lines, checked one after the other."""
+def decode_all(raws: Iterable[bytes]) -> Iterator[Line]:
+    """The lines, each checked against the one before."""
     prev = FIRST_PREV
     for number, raw in enumerate(raws, 1):
         yield decode(raw, number, prev)
         prev = link(raw)
 
 
-def read(folder: Path) -> list[Line]:
-    """The complete lines of the journal in `folder`, checked; a torn last line is left out."""
+class Content(NamedTuple):
+    """What a journal's file holds."""
+
+    lines: list[Line]  # the complete ones
+    prev: str  # what the next one carries
+    end: int  # their bytes
+    torn: int  # bytes after them: of a line that a kill cut short
+
+
+def content(file: BinaryIO, path: Path) -> Content:
+    """The journal in `file`, its chain checked."""
+    lines: list[Line] = []
+    prev, end = FIRST_PREV, 0
+    for raw in raw_lines(file, path):
+        if lines and lines[-1].get("line") == "end":
+            number = len(lines) + 1
+            raise JournalError(
+                f"line {number} must not be there: line {number - 1} is the end; "
+                "bytes were added after the study, restore the journal from a copy",
+                number,
+            )
+        if not raw.endswith(b"\n"):
+            return Content(lines, prev, end, len(raw))
+        lines.append(decode(raw, len(lines) + 1, prev))
+        prev, end = link(raw), end + len(raw)
+    return Content(lines, prev, end, 0)
+
+
+def read_content(folder: Path) -> Content:
+    """The journal in `folder`, its chain checked, and nothing but its chain.
+
+    Raises:
+      JournalError: there is none, or it is not what it should be.
+    """
+    path = folder / NAME
     try:
-        content = (folder / NAME).read_bytes()
+        with open(path, "rb", opener=regular) as file:
+            return content(file, path)
     except (FileNotFoundError, NotADirectoryError):
         raise JournalError(
             f"{folder} must hold a {NAME}, and does not; name a folder that `jaxmeta tune` wrote"
         ) from None
-    return list(decode_all(split(content)[0]))
+    except OSError as error:
+        raise JournalError(
+            f"{path} could not be read ({error.strerror}); check its permissions"
+        ) from None
+
+
+def read(folder: Path) -> list[Line]:
+    """The complete lines of the journal in `folder`, chain and form checked; a torn last line is
+    left out."""
+    lines = read_content(folder).lines
+    schema.check(lines)
+    return lines
 
 
 class Journal:
@@ -107,7 +162,7 @@ class Journal:
       cut: how many bytes of a torn last line were cut away when it was opened.
     """
 
-    def __init__(self, folder: Path, file: BinaryIO) -> None:
+    def __init__(self, folder: Path, file: BinaryIO, new: bool = False) -> None:
         self.folder, self._file = folder, file
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,19 +175,16 @@ class Journal:
                 "wait for it, or choose another folder"
             ) from None
         try:
-            self._open()
+            self._open(new)
         except BaseException:
             file.close()
             raise
 
-    def _open(self) -> None:
-        self._file.seek(0)
-        raws, torn = split(self._file.read())
-        self.lines = list(decode_all(raws))
-        self.cut = len(torn)
-        self._prev = link(raws[-1]) if raws else FIRST_PREV
-        self._end = sum(map(len, raws))
-        if torn:
+    def _open(self, new: bool) -> None:
+        with open(os.dup(self._file.fileno()), "rb") as file:
+            file.seek(0)
+            self.lines, self._prev, self._end, self.cut = content(file, self.folder / NAME)
+        if self.cut and (new or self.lines):  # without a line it is no study that goes on
             self._file.truncate(self._end)
             os.fsync(self._file.fileno())
         self._file.seek(self._end)
@@ -147,8 +199,7 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             if not _unbegun(folder):
                 raise _in_use(folder)
-            (folder / NAME).touch()
-            file = open(folder / NAME, "r+b", buffering=0)
+            file = open(folder / NAME, "r+b", buffering=0, opener=new_or_regular)
         except OSError as error:
             raise JournalError(
                 f"{folder} must be a folder that can be written to, and is not "
@@ -156,7 +207,7 @@ class Journal:
             ) from None
         _sync_folder(folder)
         _sync_folder(folder.parent)
-        journal = cls(folder, file)
+        journal = cls(folder, file, new=True)
         if journal.lines:  # another process was quicker
             journal.close()
             raise _in_use(folder)
@@ -166,8 +217,8 @@ class Journal:
     def open(cls, folder: Path) -> "Journal":
         """The journal in `folder`, to go on with; a torn last line is cut away."""
         try:
-            file = open(folder / NAME, "r+b", buffering=0)
-        except FileNotFoundError:
+            file = open(folder / NAME, "r+b", buffering=0, opener=regular)
+        except (FileNotFoundError, NotADirectoryError):
             raise JournalError(
                 f"{folder} must hold a {NAME}, and does not; name a folder that `jaxmeta "
                 "tune` wrote"
@@ -183,6 +234,11 @@ class Journal:
         """Write `line`, chained to the one before, through to the disk; returned as written."""
         line = {"prev": self._prev, **line}
         raw = encode(line)
+        if len(raw) > LINE or self._end + len(raw) > WHOLE:
+            raise JournalError(
+                f"{self.folder / NAME} holds at most {WHOLE} bytes, and {LINE} in a line, or "
+                "nobody could read it; make a study of fewer epochs, chains or replicates"
+            )
         try:
             self._write(raw)
         except OSError as error:
@@ -212,8 +268,7 @@ class Journal:
 
     def note_time(self, **entry: Any) -> None:
         """Append `entry` to times.jsonl: for people, not part of the record, so it may be lost."""
-        with suppress(OSError), open(self.folder / TIMES, "ab") as file:
-            file.write(encode(entry))
+        append(self.folder / TIMES, encode(entry))
 
     def close(self) -> None:
         """Give the lock back."""
@@ -236,7 +291,10 @@ def _in_use(folder: Path) -> JournalError:
 def _unbegun(folder: Path) -> bool:
     """Nothing is in `folder`, or a journal without a single complete line."""
     entries = list(folder.iterdir())
-    return not entries or entries == [folder / NAME] and b"\n" not in entries[0].read_bytes()
+    if entries != [folder / NAME]:
+        return not entries
+    with open(folder / NAME, "rb", opener=regular) as file:
+        return not file.readline(LINE).endswith(b"\n") and not file.read(1)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,11 +9,8 @@ it again.
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from jaxmeta.record.journal import Line
+from jaxmeta.record.schema import COUNT, EXACT, Line  # noqa: F401 others find them here
 from jaxmeta.score import DIVERGED, to_float, to_rank
-
-EXACT = "minus the sum of squared errors"
-COUNT = "correct predictions"
 
 
 class Wanted(Protocol):
@@ -194,7 +191,9 @@ def end_line(first: Line, lines: list[Line], k_best: Sequence[int], test: dict[s
     them all.
     """
     kind, done = first["score"], decisions(lines)
-    own = [[line for line in done if line["chain"] == c] for c in range(len(k_best))]
+    own: list[list[Line]] = [[] for _ in k_best]
+    for line in done:
+        own[line["chain"]].append(line)
     return {
         "line": "end",
         "decisions": len(done),

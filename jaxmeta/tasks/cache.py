@@ -1,12 +1,16 @@
 """The folder where data sets lie prepared: where it is, one process at a time, in silence."""
 
 import contextlib
+import contextvars
 import io
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+
+from jaxmeta.record.files import new_or_regular
 
 
 def folder() -> Path:
@@ -17,13 +21,49 @@ def folder() -> Path:
     Raises:
       OSError: it cannot be made or written.
     """
-    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    path = Path(os.environ.get("JAXMETA_DATA") or Path(cache_home) / "jaxmeta").absolute()
+    path = _path()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _not_writable(path, error) from error
     return path
+
+
+def _path() -> Path:
+    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("JAXMETA_DATA") or Path(cache_home) / "jaxmeta").absolute()
+
+
+def has(name: str) -> bool:
+    """Whether something of the data set `name` lies in the folder."""
+    base = re.split("[/:]", name)[0]
+    return re.fullmatch("[a-z0-9_]+", base) is not None and (_path() / base).is_dir()
+
+
+_downloads = contextvars.ContextVar("downloads", default=True)
+
+
+@contextlib.contextmanager
+def downloads(allowed: bool) -> Iterator[None]:
+    """Whether data may be downloaded meanwhile; a record's words alone may not start that."""
+    before = _downloads.set(allowed)
+    try:
+        yield
+    finally:
+        _downloads.reset(before)
+
+
+def allow(name: str, here: bool) -> None:
+    """Raise where the data set `name` is not `here`, on this machine, and may not be downloaded.
+
+    Raises:
+      ValueError: it may not.
+    """
+    if not here and not _downloads.get():
+        raise ValueError(
+            f"the data set {name} is not on this machine, and a record alone may not start its "
+            "download; allow it with --allow-download"
+        )
 
 
 @contextlib.contextmanager
@@ -32,11 +72,12 @@ def locked(path: Path, name: str) -> Iterator[None]:
 
     Raises:
       OSError: the folder cannot be written.
+      JournalError: something else than a file has the lock's name.
     """
     import fcntl  # POSIX, as is ArrayRecord, which holds the data
 
     try:
-        lock = (path / f"{name}.lock").open("w")
+        lock = open(path / f"{name}.lock", "ab", opener=new_or_regular)
     except OSError as error:
         raise _not_writable(path, error) from error
     with lock:

@@ -108,7 +108,7 @@ def digest(splits: Mapping[str, Split]) -> str:
 
 def _mnist() -> tuple[Split, Split, int]:
     arrays = mnist_builder.read(cache.folder())
-    return _split(*arrays["train"]), _split(*arrays["test"]), 10
+    return _split(*arrays["train"], 10), _split(*arrays["test"], 10), 10
 
 
 def _fashion_mnist() -> tuple[Split, Split, int]:
@@ -117,15 +117,25 @@ def _fashion_mnist() -> tuple[Split, Split, int]:
     if DEBIAN_FASHION_MNIST.is_dir():
         paths = [DEBIAN_FASHION_MNIST / name for name in names]
     else:
+        cache.allow("fashion_mnist", cache.has("fashion_mnist"))
         paths = tfds_sets.download("fashion_mnist", names, cache.folder())
     x, y, test_x, test_y = (idx.read(path) for path in paths)
-    return _split(x[..., None], y), _split(test_x[..., None], test_y), 10
+    return _split(x[..., None], y, 10), _split(test_x[..., None], test_y, 10), 10
 
 
 def _from_tfds(name: str) -> tuple[Split, Split, int]:
+    cache.allow(name, cache.has(name))
     arrays, classes = tfds_sets.read(name, cache.folder())
-    return _split(*arrays["train"]), _split(*arrays["test"]), classes
+    return _split(*arrays["train"], classes), _split(*arrays["test"], classes), classes
 
 
-def _split(x: np.ndarray, y: np.ndarray) -> Split:
+def _split(x: np.ndarray, y: np.ndarray, classes: int) -> Split:
+    """Images and labels, whatever file they came from, as what they should be."""
+    whole = (x.dtype, x.ndim, y.shape) == (np.uint8, 4, x.shape[:1])
+    if not (whole and y.size and y.dtype.kind in "iu" and 0 <= y.min() <= y.max() < classes):
+        raise ValueError(
+            f"a data set must hold images, uint8 [n, H, W, C], and labels from 0 to {classes - 1}, "
+            f"integers [n], got {x.dtype} {list(x.shape)} and {y.dtype} {list(y.shape)}; check the "
+            "files, and fetch them again"
+        )
     return Split(x, y.astype(np.int32))

@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from jaxmeta.tasks import cache
+from jaxmeta.tasks.prepared import check
 
 EXAMPLES_AT_ONCE = 1_000
+NAME = r"\w+(/(?!\.+(:|$))[\w+.-]+)?(:\d+\.\d+\.\d+)?"
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +49,17 @@ def read(name: str, folder: Path) -> tuple[dict[str, Arrays], int]:
         close = " or ".join(difflib.get_close_matches(base.lower(), known))
         hint = f"did you mean {close}?" if close else "see the catalogue of TensorFlow Datasets"
         raise ValueError(f"dataset must be a name of TensorFlow Datasets, got {name!r}; {hint}")
+    if not re.fullmatch(NAME, name, re.ASCII):
+        raise ValueError(
+            "dataset must be a name, with a configuration or a version if need be, as in "
+            f"emnist/letters or cifar10:3.0.2, got {name!r}; leave out what is more"
+        )
     with cache.locked(folder, base):
+        check(folder / base)
         with _explained(name, folder / base):
             builder: Any = tfds.builder(name, data_dir=folder)
         image, label = _image_and_label(builder.info, name)
+        cache.allow(name, builder.data_path.exists())
         if not builder.data_path.exists():
             if isinstance(builder.info.features[image], tfds.features.Image):
                 _need_tensorflow(name)
@@ -82,12 +91,14 @@ def download(name: str, files: list[str], folder: Path) -> list[Path]:
     into = folder / name
     if not into.exists():
         log.warning("downloading %s to %s, once", name, into)
-    with cache.locked(folder, name), _explained(name, into):
-        import tensorflow_datasets as tfds
+    with cache.locked(folder, name):
+        check(into)
+        with _explained(name, into):
+            import tensorflow_datasets as tfds
 
-        builder: Any = tfds.builder_cls(name)
-        manager: Any = tfds.download.DownloadManager(download_dir=into)
-        return [Path(path) for path in manager.download([builder.URL + file for file in files])]
+            builder: Any = tfds.builder_cls(name)
+            manager: Any = tfds.download.DownloadManager(download_dir=into)
+            return [Path(path) for path in manager.download([builder.URL + file for file in files])]
 
 
 def _image_and_label(info: Any, name: str) -> tuple[str, str]:

@@ -144,7 +144,7 @@ def of_record(first: Mapping[str, Any], tuner: Tuner, exact: bool) -> Chains:
     """
     if first["keys"] not in KEYS:
         raise ValueError(
-            f"the record's keys must be one of {', '.join(KEYS)}, and are {first['keys']!r}; "
+            f"the record's keys must be one of {', '.join(KEYS)}, and are {first['keys']!a}; "
             "use the version of jaxmeta that wrote the record"
         )
     return Chains(

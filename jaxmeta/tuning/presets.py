@@ -3,6 +3,7 @@
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from jaxmeta import options as declared
 from jaxmeta.tuning.grid import Grid
 from jaxmeta.tuning.lattice import Lattice
 from jaxmeta.tuning.moves import ONE
@@ -68,16 +69,20 @@ def from_record(record: dict[str, Any]) -> Tuner:
     """The tuner that `to_record` described.
 
     Raises:
-      ValueError: this version of jaxmeta has no such tuner, or decides differently.
+      ValueError: this version of jaxmeta has no such tuner, or decides differently; or an option is
+        not one of its fields, or of another type.
     """
     record = dict(record)
     name, version, one = record.pop("name"), record.pop("version"), record.pop("one")
     tuner = TUNERS.get(name)
     if tuner is None or tuner.version != version or one != ONE:
         raise ValueError(
-            f"the record's tuner must be known here, and is {name} in version {version}; "
+            f"the record's tuner must be known here, and is {name!r} in version {version}; "
             "use the version of jaxmeta that wrote the record"
         )
-    if "lattice" in record:
-        record["lattice"] = Lattice(**record["lattice"])
+    lattice = record.get("lattice")
+    if isinstance(lattice, dict):
+        declared.check("lattice", Lattice, lattice, every=True)
+        record["lattice"] = Lattice(**lattice)
+    declared.check(f"tuner {name}", tuner, record, every=True)
     return tuner(**record)

@@ -44,10 +44,13 @@ class Walk:
         self.root = keys.chain(keys.root(seed), chain)
         self.state = self._asked = tuner.init()
         self.i = 0
+        self._done: tuple[State, bool] | None = None
 
     @property
     def done(self) -> bool:
-        return bool(_done(self.tuner, self.state))
+        if self._done is None or self._done[0] is not self.state:  # asked often, of many walks
+            self._done = self.state, bool(_done(self.tuner, self.state))
+        return self._done[1]
 
     def ask(self) -> Wanted:
         """The training of index i; asking twice gives the same answer."""

@@ -8,13 +8,12 @@ import pytest
 
 from jaxmeta.record.checkpoint import FOLDER, Checkpoints, forget
 from jaxmeta.record.journal import JournalError
-from jaxmeta.training.digest import digest, to_hex
 
 PROGRESS = {"w": jnp.arange(6.0).reshape(2, 3), "epoch": jnp.int32(4), "good": jnp.bool_(True)}
 
 
 def checkpoints(folder, seconds=0.0):
-    return Checkpoints(folder, lambda progress: to_hex(digest(progress)), seconds)
+    return Checkpoints(folder, "a study", seconds)
 
 
 def names(folder):

@@ -11,9 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jaxmeta.record import journal
-from jaxmeta.record.journal import FORMAT, NAME, Journal, JournalError, read
+from jaxmeta.record.journal import FORMAT, NAME, Journal, JournalError, read_content
 
 STUDY = {"line": "study", "format": FORMAT}
+
+
+def read(folder):
+    """The lines that the chain holds, whatever their form (`test_schema`)."""
+    return read_content(folder).lines
 
 
 def filled(folder, n=3):

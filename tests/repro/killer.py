@@ -34,10 +34,10 @@ class KillingFile(io.FileIO):
         return len(content)
 
 
-def opening(path, mode, buffering=-1):
+def opening(path, mode, buffering=-1, opener=None):
     if buffering == 0 and path.name == journal.NAME:
-        return KillingFile(path, mode.replace("b", ""))
-    return builtins.open(path, mode, buffering)
+        return KillingFile(path, mode.replace("b", ""), opener=opener)
+    return builtins.open(path, mode, buffering, opener=opener)
 
 
 def fsync(descriptor: int, sync=os.fsync) -> None:
