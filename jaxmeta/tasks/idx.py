@@ -7,8 +7,11 @@ with MNIST (LeCun, Cortes, Burges, "The MNIST database of handwritten digits").
 
 import gzip
 import math
+import os
+import stat
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,23 +19,36 @@ DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E:
 CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 
 
+MOST = 2**27  # bytes, decompressed; the largest file of MNIST has 47,040,016
+MOST_DIMENSIONS = 8
+
+
 def read_bytes(path: Path) -> bytes:
-    """The content of a file, decompressed where it is a gzip file.
+    """The content of a file, decompressed where it is a gzip file; at most MOST bytes.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: the compressed file is damaged.
+      ValueError: it is no file, the compressed file is damaged, or there is more in it.
     """
-    content = path.read_bytes()
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+    # Opened without waiting: a pipe would make us wait for its writer.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError(f"{path} must be a regular file, and is none; fetch it again")
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        source: Any = gzip.GzipFile(fileobj=file) if packed else file
+        try:
+            content = source.read(MOST + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(
+                f"{path} must be a whole gzip file, and cannot be decompressed ({error}); "
+                "install or fetch it again"
+            ) from error
+    if len(content) > MOST:
         raise ValueError(
-            f"{path} must be a whole gzip file, and cannot be decompressed ({error}); "
-            "install or fetch it again"
-        ) from error
+            f"{path} must hold at most {MOST} bytes, and holds more; give one in MNIST's format"
+        )
+    return content
 
 
 def parse(content: bytes, path: Path) -> np.ndarray:
@@ -51,6 +67,10 @@ def parse(content: bytes, path: Path) -> np.ndarray:
             "give one in MNIST's format"
         )
     dtype, rank = np.dtype(DTYPES[content[2]]), content[3]
+    if rank > MOST_DIMENSIONS:
+        raise ValueError(
+            f"{path} must have at most {MOST_DIMENSIONS} dimensions, got {rank}; fetch it again"
+        )
     start = 4 + 4 * rank
     if len(content) < start:
         raise ValueError(f"{path} must be a whole idx file, and ends in its header; fetch it again")
@@ -61,7 +81,12 @@ def parse(content: bytes, path: Path) -> np.ndarray:
             f"{path} must hold {expected} bytes for an array of shape {shape}, got {len(content)}; "
             "fetch it again"
         )
-    entries = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    try:
+        entries = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    except ValueError as error:  # no entries at all, and the other dimensions beyond all bounds
+        raise ValueError(
+            f"{path} must hold an array, and shape {shape} is none ({error}); fetch it again"
+        ) from error
     return entries.astype(dtype.newbyteorder("="))
 
 

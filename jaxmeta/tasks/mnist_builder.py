@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from jaxmeta.tasks import cache, idx
+from jaxmeta.tasks.prepared import check
 
 SHIPPED = Path(__file__).parent / "mnist"
 FILES = {
@@ -48,9 +49,12 @@ def read(folder: Path) -> dict[str, Arrays]:
     prepared = folder / NAME / VERSION
     with cache.locked(folder, "mnist"), cache.quiet():
         with contextlib.suppress(Exception):  # not there, or damaged in whatever way: made anew
+            check(prepared.parent)
             return _read_back(prepared)
         shipped = {split: _shipped(split) for split in FILES}
         try:
+            with contextlib.suppress(OSError):  # it is a folder, or is not there
+                prepared.parent.unlink()
             shutil.rmtree(prepared.parent, ignore_errors=True)  # with what a killed process left
             _prepare(folder, shipped)
             return _read_back(prepared)

@@ -57,7 +57,24 @@ def scale(x: jax.Array) -> jax.Array:
 
 
 def classification(name: str, net: Any, data: Dataset, **more: Any) -> Task:
-    """A task of classes: outputs are logits [B, classes], targets int32[B]; score: a count."""
+    """A task of classes: outputs are logits [B, classes], targets int32[B]; score: a count.
+
+    Raises:
+      ValueError: the data have not one label an example, or a label that is no class.
+    """
+    for part in ("train", "validation", "test"):
+        y = getattr(data, part).y
+        if y.ndim != 1 or y.dtype.kind not in "iu":
+            raise ValueError(
+                "a task of classes must have one integer label an example, shape [n], got "
+                f"{y.dtype} {list(y.shape)} in the {part} split; labels of every pixel are not "
+                "supported yet, and numbers are for regression"
+            )
+        if y.max() >= data.classes:
+            raise ValueError(
+                f"labels must be below {data.classes}, the number of classes, got {y.max()} in the "
+                f"{part} split; number them from 0"
+            )
 
     def correct(logits: jax.Array, y: jax.Array) -> jax.Array:
         if logits.shape != (len(y), data.classes):
@@ -104,6 +121,10 @@ def arrays(
       ...].
       test: inputs and targets that are read once, at the end.
       validation: how many of the last examples of `x` are held out for the score; None: a twelfth.
+
+    Raises:
+      ValueError: a split is empty or not finite, a label is negative, or one stands in validation
+        or test that training lacks.
     """
     held_out = max(1, len(x) // 12) if validation is None else validation
     if not 0 < held_out < len(x):
@@ -139,5 +160,19 @@ def arrays(
             )
         splits[part] = Split(inputs, targets)
     targets = splits["train"].y
+    if targets.dtype == np.int32:
+        _check_labels({part: np.unique(split.y) for part, split in splits.items()}, held_out)
     classes = int(targets.max()) + 1 if targets.dtype == np.int32 else 0
     return Dataset(name=name, classes=classes, digest=digest(splits), **splits)
+
+
+def _check_labels(labels: dict[str, np.ndarray], held_out: int) -> None:
+    """Classes are counted on the training split: no other label can ever be learned."""
+    for part in ("validation", "test"):
+        lacks = np.setdiff1d(labels[part], labels["train"])
+        if lacks.size:
+            raise ValueError(
+                f"every label must be among the training examples, and {lacks[0]} of the {part} "
+                f"split is not; the last {held_out} examples are held out for validation as they "
+                "come, so shuffle first (and give targets that are numbers as floats)"
+            )
