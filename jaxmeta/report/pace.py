@@ -1,11 +1,16 @@
 """How well a study's lanes were used: from `times.jsonl`, which is for people, not the record."""
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from jaxmeta.record.journal import TIMES
+from jaxmeta.record.files import raw_lines, regular
+from jaxmeta.record.journal import TIMES, JournalError
+
+COUNTS = ("trainings", "hits", "misses")
+NUMBERS = ("lanes", "elapsed", "needed_seconds", "busy_seconds", *COUNTS)
+MOST = 1e15  # nobody has counted further
 
 
 def pace(folder: Path) -> str:
@@ -13,23 +18,30 @@ def pace(folder: Path) -> str:
 
     Nothing where one training ran after the other, or where no times were kept.
     """
-    lasts: list[dict[str, Any]] = []
-    with suppress(OSError):
-        for row in (folder / TIMES).read_bytes().splitlines():
-            with suppress(ValueError):
-                entry = json.loads(row)
-                # A process counts its own seconds: where they start anew, so did it.
-                if not lasts or entry["elapsed"] < lasts[-1]["elapsed"]:
-                    lasts.append(entry)
-                lasts[-1] = entry
-    if not lasts or max(entry["lanes"] for entry in lasts) == 1:
-        return ""
-    names = ("trainings", "hits", "misses", "needed_seconds", "busy_seconds", "elapsed")
-    total = {name: sum(entry[name] for entry in lasts) for name in names}
+    lasts: list[dict[str, float]] = []
+    for entry in _entries(folder / TIMES):
+        # A process counts its own seconds: where they start anew, so did it.
+        if not lasts or entry["elapsed"] < lasts[-1]["elapsed"]:
+            lasts.append(entry)
+        lasts[-1] = entry
+    total = {name: sum(entry[name] for entry in lasts) for name in NUMBERS}
     room = sum(entry["lanes"] * entry["elapsed"] for entry in lasts)
+    if not room or max(entry["lanes"] for entry in lasts) == 1:
+        return ""
     return (
         f"{max(entry['lanes'] for entry in lasts)} lanes, {total['busy_seconds'] / room:.0%} busy, "
         f"look-ahead: {total['hits']} hits, {total['misses']} misses, "
         f"{total['trainings'] / total['elapsed']:.3g} trainings/s, "
         f"{total['needed_seconds'] / total['elapsed']:.2f} x one at a time"
     )
+
+
+def _entries(path: Path) -> Iterator[dict[str, float]]:
+    """The rows of the file that hold the numbers they should; others are passed over."""
+    with suppress(OSError, JournalError), open(path, "rb", opener=regular) as file:
+        for raw in raw_lines(file, path):
+            with suppress(ValueError, TypeError, KeyError, RecursionError):
+                entry = json.loads(raw)
+                numbers = {name: entry[name] for name in NUMBERS}
+                if all(type(n) in (int, float) and 0 <= n < MOST for n in numbers.values()):
+                    yield numbers

@@ -3,11 +3,20 @@
 The same journal gives the same bytes; times that were kept beside it are part of the picture.
 """
 
+import contextlib
+import importlib.util
+import io
+import secrets
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxmeta.plain import plain
+from jaxmeta.record.files import is_folder
 from jaxmeta.record.journal import read
+from jaxmeta.report import limits
 from jaxmeta.report.pace import pace
 from jaxmeta.report.story import Story, show_rate, story
 
@@ -36,7 +45,7 @@ def draw(folder: Path) -> tuple[Path, Path]:
     def figure() -> "Figure":
         from jaxmeta.report import panels
 
-        return panels.figure(told, headline(told), SIZE, pace(folder))
+        return panels.figure(limits.drawn(told), headline(told), SIZE, pace(folder))
 
     save(figure, png, svg)
     return png, svg
@@ -47,22 +56,54 @@ def save(figure: "Callable[[], Figure]", png: Path, svg: Path) -> None:
 
     Raises:
       ModuleNotFoundError: matplotlib is not installed.
+      OSError: there is no such folder, or it cannot be written.
     """
-    try:
-        import matplotlib
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "a picture needs matplotlib, and it is not installed: pip install 'jaxmeta[report]'"
-        ) from error
+    _find_matplotlib()
+    import matplotlib
+
     from jaxmeta.report import marks
 
     # The user's own matplotlib settings come back at the end, and do not reach the picture.
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in any script
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(marks.STYLE)
-        drawn = figure()
-        drawn.savefig(png, dpi=DPI, metadata={"Software": None})
-        drawn.savefig(svg, metadata={"Date": None, "Creator": None})
+        drawn, pixels, paths = figure(), io.BytesIO(), io.BytesIO()
+        drawn.savefig(pixels, format="png", dpi=DPI, metadata={"Software": None})
+        drawn.savefig(paths, format="svg", metadata={"Date": None, "Creator": None})
+    _put(png, pixels.getvalue())
+    _put(svg, paths.getvalue())
+
+
+def _find_matplotlib() -> None:
+    """Import it, from a folder where it finds no settings: it reads those of the current one."""
+    try:
+        found = importlib.util.find_spec("matplotlib")
+    except ValueError:  # None stands for it among the modules
+        found = None
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(
+            "a picture needs matplotlib, and it is not installed: pip install 'jaxmeta[report]'"
+        )
+    if "matplotlib" not in sys.modules:
+        with contextlib.chdir(Path(found.origin).parent):
+            importlib.import_module("matplotlib")
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write `path` at one stroke; a link that stood there is replaced, and never followed."""
+    if not is_folder(path.parent):
+        raise NotADirectoryError(
+            f"{path.parent} must be a folder to draw into, and no link to one, and is not; "
+            "name the folder itself"
+        )
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def headline(told: Story) -> tuple[str, str]:
@@ -79,4 +120,7 @@ def headline(told: Story) -> tuple[str, str]:
         came.insert(1, f"test: {told.test}")
     if told.scored_on == "test":
         came.append("scores were taken on the test split")
-    return f"{told.task}, tuned by {told.tuner}, seed {told.seed}", "   ·   ".join(came)
+    if (shown := len(limits.drawn(told).rows)) < len(told.rows):
+        came.append(f"drawn: {shown} of them")
+    studied = f"{told.task}, tuned by {told.tuner}, seed {told.seed}"
+    return plain(studied, 150), "   ·   ".join(came)
