@@ -27,7 +27,7 @@ def rechained(lines):
     """The lines with a chain that fits, as a forger would leave them."""
     prev, chained = FIRST_PREV, []
     for line in lines:
-        line = {**line, "prev": prev}
+        line = {"prev": prev, **line, **{"prev": prev}}
         prev = link(encode(line))
         chained.append(line)
     return chained
@@ -110,6 +110,62 @@ def test_an_edited_end_is_found(record):
             continue
         with pytest.raises(JournalError):
             replay(rechained([*record[:-1], edited(end, path, other(value))]))
+
+
+def test_the_test_is_of_the_weights_and_the_sum_that_the_record_names(record):
+    end = record[-1]
+    for path, value in (
+        (("test", "of"), end["test"]["of"] - 1),
+        (("test", "score"), end["test"]["score"] - 1),
+        (("test", "score"), "diverged"),
+        (("test", "trainings"), []),
+        (("test", "trainings"), end["test"]["trainings"] * 2),
+        (("test", "trainings", 0, "r"), 5),
+        (("test", "trainings", 0, "weights"), "0" * 32),
+    ):
+        with pytest.raises(Mismatch, match=f"line {len(record)} must have test"):
+            replay(rechained([*record[:-1], edited(end, path, value)]))
+
+
+def test_an_environment_line_says_something_new(record):
+    line = {"line": "environment", "environment": record[0]["environment"]}
+    with pytest.raises(Mismatch, match="line 3 must have environment"):
+        replay(rechained([*record[:2], line, *record[2:]]))
+    line["environment"] = {**line["environment"], "cpu": "other"}
+    assert replay(rechained([*record[:2], line, *record[2:]])).turn() is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("i_max",), True),
+        (("i_max",), 6.0),
+        (("p_eps",), "0.1"),
+        (("lattice",), None),
+        (("lattice", "lr0"), True),
+        (("lattice", "geometry"), 1),
+        (("more",), 1),
+        (("name",), "gird"),
+    ],
+)
+def test_a_tuners_options_are_those_that_it_declares(record, path, value):
+    first = edited(record[0], ("tuner", *path), value)
+    with pytest.raises(ValueError, match="the record's"):
+        replay(rechained([first, *record[1:]]))
+
+
+def test_no_option_of_a_tuner_may_be_missing(record):
+    for name in list(record[0]["tuner"])[3:]:
+        lacking = edited(record[0], ("tuner", name), 0)
+        del lacking["tuner"][name]
+        with pytest.raises(ValueError, match="lacks " + name):
+            replay(rechained([lacking, *record[1:]]))
+
+
+def test_many_chains_and_no_decision_are_replayed(record):
+    """As many as a study may have."""
+    first = edited(record[0], ("chains",), 1000)
+    assert replay([first]).decided == 0
 
 
 def test_a_mismatch_says_line_field_and_both_values(record):

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,7 +33,7 @@ def rewrite(folder, change):
     change(lines)
     prev, content = FIRST_PREV, b""
     for line in lines:
-        raw = encode({**line, "prev": prev})
+        raw = encode({"prev": prev, **line, **{"prev": prev}})
         prev = link(raw)
         content += raw
     (folder / NAME).write_bytes(content)
@@ -94,6 +97,97 @@ def test_another_environment_makes_it_consistent_and_says_how(copy):
     verdict = verify.verify(copy)
     assert verdict.answer == verify.CONSISTENT and verdict.checked == []
     assert len(verdict.environment) == 1 and "0.0.1" in verdict.environment[0]
+
+
+def changed(lines, **fields):
+    return {"line": "environment", "environment": {**lines[0]["environment"], **fields}}
+
+
+def test_a_forged_test_behind_another_environment_is_not_identical(copy):
+    """Nobody can run it here, so nobody says that it is true."""
+
+    def forge(lines):
+        lines[-1]["test"]["score"] = lines[-1]["test"]["trainings"][0]["score"] = 600
+        lines.insert(-1, changed(lines, cpu="other"))
+
+    rewrite(copy, forge)
+    verdict = verify.verify(copy)
+    assert verdict.answer == verify.CONSISTENT and verdict.environment
+    assert verdict.unchecked == ["the test: made in another environment"]
+
+
+def test_trainings_of_another_environment_are_not_compared_though_the_last_is_this(copy):
+    def forge(lines):
+        lines[1]["trainings"][0]["digests"][0] = "0" * 32
+        lines[2:2] = [changed(lines)]
+        lines[0]["environment"] = {**lines[0]["environment"], "x": None}
+
+    rewrite(copy, forge)
+    verdict = verify.verify(copy)
+    assert verdict.answer == verify.CONSISTENT and verdict.checked == [1, 2, 3]
+    assert verdict.environment == ["x: recorded null, here nothing"]
+    assert verdict.unchecked[0] == "the trainings of decisions 0: made in another environment"
+
+
+def test_the_order_of_the_environments_fields_is_part_of_it(copy):
+    def turn(lines):
+        lines[0]["environment"] = dict(reversed(lines[0]["environment"].items()))
+
+    rewrite(copy, turn)
+    verdict = verify.verify(copy)
+    assert verdict.answer == verify.CONSISTENT
+    assert verdict.environment == ["the order of the fields"]
+
+
+@pytest.mark.parametrize("left", [1, 3, 5])
+def test_a_study_without_its_end_is_unfinished(copy, left):
+    rewrite(copy, lambda lines: lines.__delitem__(slice(left, None)))
+    verdict = verify.verify(copy)
+    assert verdict.answer == verify.UNFINISHED and verdict.of == left - 1
+    assert "no end, and no test" in verdict.unchecked[-1] in verdict.sentence
+
+
+def test_a_torn_line_is_spoken_of_and_bytes_after_the_end_are_refused(copy):
+    whole = (copy / NAME).read_bytes()
+    (copy / NAME).write_bytes(whole[:-1])
+    verdict = verify.verify(copy)
+    assert verdict.answer == verify.UNFINISHED and "bytes only" in verdict.unchecked[0]
+    for more in (b"x", b"\n", b"{}\n", whole):
+        (copy / NAME).write_bytes(whole + more)
+        assert verify.verify(copy).answer == verify.DIFFERENT
+        with pytest.raises(JournalError, match="is the end"):
+            read(copy)
+        with pytest.raises(JournalError, match="is the end"):
+            resume(copy)
+        assert (copy / NAME).read_bytes() == whole + more
+
+
+def test_a_sample_is_of_decisions_that_were_trained():
+    decisions = [{"trainings": [1]}, {"trainings": []}, {"trainings": [1]}]
+    assert verify.sample("2", decisions, 0) == {0, 2} == verify.sample("9", decisions, 1)
+    assert {tuple(verify.sample("1", decisions, seed)) for seed in range(20)} == {(0,), (2,)}
+
+
+def test_a_hostile_task_is_refused_where_it_would_be_trained(copy):
+    hostile = {"name": "subprocess:run", "args": "touch pwned", "shell": True}
+    rewrite(copy, lambda lines: (lines[0].update(task=hostile), lines.pop()))
+    before = (copy / NAME).read_bytes()
+    for act in (verify.verify, resume):
+        with pytest.raises(JournalError, match="subprocess:run.*--task module:function"):
+            act(copy)
+    assert (copy / NAME).read_bytes() == before
+
+
+def test_a_first_line_that_is_none_of_a_study_is_no_record(copy):
+    rewrite(copy, lambda lines: lines[0].update(chains=10**9))
+    with pytest.raises(JournalError, match="line 1 must have chains"):
+        verify.verify(copy)
+
+
+def test_a_later_line_that_no_study_has_is_different(copy):
+    rewrite(copy, lambda lines: lines[1].update(score=1466))
+    verdict = verify.verify(copy)
+    assert verdict.answer == verify.DIFFERENT and verdict.difference["field"] == "score"
 
 
 def test_other_data_under_the_same_name_are_found(copy):
@@ -161,3 +255,39 @@ def test_a_task_made_in_python_must_be_handed_over(tmp_path, original):
     resume(tmp_path / "a", mine)
     assert (tmp_path / "a" / NAME).read_bytes() == whole
     assert verify.verify(tmp_path / "a", task=mine).answer == verify.IDENTICAL
+
+
+MODULE = """
+from jaxmeta import Task, tasks
+
+
+def steep(train_size: int | None = None):
+    one = tasks.make("spirals", train_size=train_size)
+    return Task(**{**one.__dict__, "name": "steep"})
+"""
+
+
+def test_a_users_own_function_is_named_by_the_user_each_time(tmp_path):
+    """Made, gone on with and verified in other processes, workers among them, from a module in the
+    current folder; without --task nothing is called."""
+    (tmp_path / "my_own.py").write_text(MODULE)
+
+    def jaxmeta(*arguments):
+        program = Path(sys.executable).with_name("jaxmeta")
+        done = subprocess.run(
+            [program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    tune = ["--i-max", "3", "--epochs", "1", "--preset", "poster", "--out", "a", "--workers", "1"]
+    assert jaxmeta("tune", "my_own:steep", *tune)[0] == 0
+    whole = (tmp_path / "a" / NAME).read_bytes()
+    (tmp_path / "a" / NAME).write_bytes(b"".join(whole.splitlines(keepends=True)[:3]))
+    status, words = jaxmeta("resume", "a")
+    assert status == 2 and "steep" in words and "--task" in words
+    own = ["a", "--task", "my_own:steep", "--workers", "1"]
+    assert jaxmeta("resume", *own)[0] == 0
+    assert (tmp_path / "a" / NAME).read_bytes() == whole
+    assert jaxmeta("verify", *own)[0] == 0
+    status, words = jaxmeta("verify", "a", "--task", "my_own:gone")
+    assert status == 2 and "can be imported" in words

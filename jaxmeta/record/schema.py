@@ -16,9 +16,11 @@ from jaxmeta.record.rules import (
     Rule,
     Unfit,
     float32,
+    holding,
     info,
     loss,
     many,
+    masses,
     number,
     one_of,
     optional,
@@ -27,6 +29,7 @@ from jaxmeta.record.rules import (
     record,
     table,
     text,
+    truth,
     whole,
 )
 
@@ -51,15 +54,16 @@ def task(value: Any, at: str) -> None:
 
 def tuner(value: Any, at: str) -> None:
     """Name, version and options; whether the tuner has them, `tuning.from_record` says."""
-    table(plain(1))(value, at)
+    holding(table(plain(1)), i_max=whole(1, DECISIONS))(value, at)
     if list(value)[:3] != ["name", "version", "one"]:
         raise Unfit(at, "the fields name, version, one before all others", list(value))
     text(NAME)(value["name"], f"{at}.name")
     options = dict(value)
     for name in ("version", "one"):
         whole(0, INT32)(options.pop(name), f"{at}.{name}")
-    lattice = options.get("lattice")
-    for name, option in [*options.items(), *(lattice.items() if type(lattice) is dict else ())]:
+    lattice = options.get("lattice", {})
+    table(plain(0))(lattice, f"{at}.lattice")
+    for name, option in [*options.items(), *lattice.items()]:
         if type(option) is int:
             whole(0, DECISIONS)(option, f"{at}.{name}")
         if type(option) is float:
@@ -68,7 +72,22 @@ def tuner(value: Any, at: str) -> None:
 
 HASH = pattern("[0-9a-f]{64}", "64 hexadecimal digits")
 DIGEST = pattern("[0-9a-f]{32}", "32 hexadecimal digits")
-VALUES, INFO, ENVIRONMENT = table(float32), table(info), table(plain())
+VALUES, ENVIRONMENT = holding(table(float32), learning_rate=float32), table(plain())
+INFO = table(info)
+WALK = holding(INFO, u=whole(0, INT32), c=whole(0, 3), held=truth, p=masses)
+TOLD = holding(INFO, k_best=whole(-INT32 - 1, INT32))
+BETTER = holding(TOLD, better=truth)
+
+
+def asked(value: Any, at: str) -> None:
+    """Why a learning rate is tried: free, but for the words of a walk, which are read."""
+    (WALK if type(value) is dict and {"u", "c", "held", "p"} & value.keys() else INFO)(value, at)
+
+
+def told(value: Any, at: str) -> None:
+    """What the tuner made of it, likewise."""
+    (BETTER if type(value) is dict and "better" in value else TOLD)(value, at)
+
 
 CONFIGURATION: dict[str, Rule] = {
     "task": task,
@@ -141,11 +160,11 @@ def lines_of(first: Line) -> dict[str, Rule]:
             i=whole(0, DECISIONS),
             k=whole(-INT32, INT32),
             values=VALUES,
-            asked=INFO,
+            asked=asked,
             revisits=optional(whole(0, DECISIONS)),
             trainings=many(training, 0, replicates),
             score=all_,
-            told=INFO,
+            told=told,
         ),
         "environment": record(prev=HASH, line=one_of("environment"), environment=ENVIRONMENT),
         "end": record(
@@ -196,7 +215,7 @@ def check(lines: Sequence[Line]) -> None:
             if kind == "decision":
                 _decision(line, run)
         except Unfit as unfit:
-            raise Mismatch(at, unfit.at or f"a {kind}", unfit.value, unfit.expected) from None
+            raise Mismatch(at, unfit.at or "fields", unfit.value, unfit.expected) from None
 
 
 def configuration(fields: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Engines: the same results whoever runs the trainings, and none lost when a worker dies."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from flax import linen as nn
 
 from jaxmeta import Study, Training, arrays, classification, tasks
-from jaxmeta.engine import Job, Local, Workers, workers
+from jaxmeta.engine import Job, Local, Workers, worker, workers
 from jaxmeta.engine.local import program_of
 from jaxmeta.engine.supply import job, run_all
 from jaxmeta.record import checkpoint
@@ -86,6 +87,87 @@ def test_workers_that_die_again_and_again_end_the_study(monkeypatch):
                     engine._workers[0].process.kill()
 
 
+def test_a_worker_that_is_killed_while_it_starts_is_replaced(alone, monkeypatch):
+    """Before it has read its recipe, of more bytes than a socket holds."""
+    begin, killed = workers._Worker.begin, []
+
+    def kill_first(worker, recipe):
+        if not killed:
+            killed.append(worker.process.pid)
+            worker.process.kill()
+            worker.process.wait()
+        begin(worker, recipe)
+
+    monkeypatch.setattr(workers._Worker, "begin", kill_first)
+    engine = Workers(recipe(), 2)
+    assert len(engine._recipe) > 20_000
+    check(engine, alone, 4)
+    assert killed and killed[0] not in {worker.process.pid for worker in engine._workers}
+
+
+def test_workers_start_side_by_side(monkeypatch):
+    """All processes are there before the first is told what to do."""
+    begin, there = workers._Worker.begin, []
+    with Workers(recipe(), 2) as engine:
+        begun = [worker.process.pid for worker in engine._workers]
+    assert len(begun) == 2
+
+    def count(worker, recipe):
+        there.append(len(engine._workers))
+        begin(worker, recipe)
+
+    monkeypatch.setattr(workers._Worker, "begin", count)
+    engine = Workers(recipe(), 2)
+    with engine:
+        pass
+    assert there == [2, 2]
+
+
+def test_a_worker_takes_nothing_from_the_current_folder(tmp_path, monkeypatch):
+    """Which may be a stranger's study; python -m would look there first."""
+    (tmp_path / "found.py").write_text("")
+    (tmp_path / "study").mkdir()
+    for name in ("jax", "jaxmeta", "numpy", "cloudpickle", "jax_plugins"):
+        (tmp_path / "study" / f"{name}.py").write_text("open('pwned', 'w'); raise SystemExit")
+    monkeypatch.chdir(tmp_path / "study")
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path / "study"), *sys.path, str(tmp_path)])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", os.environ.get("PYTHONPATH", "")]))
+    assert str(tmp_path / "study") not in workers._searched()
+    assert str(tmp_path) not in workers._searched()  # nothing was imported from there yet
+    importlib.import_module("found")
+    assert str(tmp_path) == workers._searched()[-1]
+    with Workers(recipe(), 1) as engine:
+        assert engine.lanes == 1
+    assert not (tmp_path / "study" / "pwned").exists()
+
+
+def test_an_error_that_cannot_be_sent_becomes_words():
+    class Local(Exception):
+        pass
+
+    for error in (Local("why"), ValueError(threading.Lock())):
+        sent = worker._portable(error)
+        assert type(sent) is RuntimeError and type(error).__name__ in str(sent)
+    kept = ValueError("why")
+    assert worker._portable(kept) is kept
+
+
+def test_a_checkpoint_is_forgotten_by_who_saves_it(tmp_path, monkeypatch):
+    """A training is given up while its lane may be saving it: again and again, and no study ends
+    of it."""
+    monkeypatch.setattr(checkpoint.Checkpoints.__init__, "__defaults__", ("", 0.0))
+    monkeypatch.setattr(checkpoint, "PARTS", 0)
+    with Local(recipe(folder=str(tmp_path), epochs=100_000)) as engine:
+        for n in range(6):
+            (wanted,) = jobs(n + 1)[n:]
+            engine.want([wanted])
+            while wanted.name not in {event.name for event in engine.next()}:
+                pass
+        run_all(engine, jobs(8, epochs=1)[7:])
+        left = {path.name.split("_")[0] for path in tmp_path.glob("checkpoint/*")}
+    assert left <= {jobs(8)[7].name}
+
+
 def test_workers_end_when_their_parent_is_killed():
     script = (
         "import sys, time; from tests.engine.test_engines import recipe, jobs\n"
@@ -138,7 +220,7 @@ def test_what_is_not_wanted_any_more_makes_room():
 def test_what_was_saved_is_gone_on_with(tmp_path, monkeypatch, alone):
     """Given up in the middle, and taken up again by an engine that trains the rest only."""
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
-    monkeypatch.setattr(checkpoint.Checkpoints.__init__, "__defaults__", (0.0,))
+    monkeypatch.setattr(checkpoint.Checkpoints.__init__, "__defaults__", ("", 0.0))
     (wanted,) = jobs(1)
     with Local(recipe(folder=str(tmp_path))) as engine:
         engine.want([wanted])
