@@ -34,11 +34,13 @@ def replay(lines: list[Line]) -> Chains:
     first, surroundings = lines[0], lines[0]["environment"]
     chains = of_record(first, from_record(first["tuner"]), first["score"] == record.EXACT)
     for number, line in enumerate(lines[1:], 2):
-        kind, turn = line["line"], chains.turn()
+        kind = line["line"]
         if kind == "environment":
             if not environment.differences(surroundings, line["environment"]):
                 raise Mismatch(number, "environment", "the one before", "another")
             surroundings = line["environment"]
+            continue
+        turn = chains.turn()
         if kind == "decision":
             if turn is None:
                 raise Mismatch(number, "line", kind, "end")

@@ -208,7 +208,7 @@ def sample(choice: str, decisions: list[Line], seed: int) -> set[int]:
 
 
 def _sum_up(verdict: Verdict, ended: bool, torn: int) -> Verdict:
-    partly = bool(verdict.unchecked)
+    partly = bool(verdict.unchecked or verdict.environment)
     if torn:
         verdict.unchecked.append(f"the last line, of which there are {torn} bytes only")
     if not ended:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from jaxmeta.plain import plain
 from jaxmeta.record import environment
-from jaxmeta.record.journal import Line
+from jaxmeta.record.journal import JournalError, Line
 from jaxmeta.record.lines import decisions
 
 # In the order of cause and effect: a draw chooses a position, trainings give scores, a score
@@ -62,7 +62,13 @@ class Diff(NamedTuple):
 
 
 def diff(a: list[Line], b: list[Line]) -> Diff:
-    """Compare two journals, as `journal.read` gives them."""
+    """Compare two journals, as `journal.read` gives them.
+
+    Raises:
+      JournalError: one of them has no line.
+    """
+    if not a or not b:
+        raise JournalError("both journals must have a first line, and one has not; compare others")
     ends = [x[-1] if x[-1]["line"] == "end" else {} for x in (a, b)]
     return Diff(
         configuration=differences(_plain(a[0]), _plain(b[0])),

@@ -131,6 +131,19 @@ def record(**rules: Rule) -> Rule:
     return every
 
 
+def holding(base: Rule, **rules: Rule) -> Rule:
+    """What fits `base` and has these fields, in any place."""
+
+    def every(value: Any, at: str) -> None:
+        base(value, at)
+        for name, rule in rules.items():
+            if name not in value:
+                raise Unfit(at, f"the field {name}", list(value))
+            rule(value[name], f"{at}.{name}")
+
+    return every
+
+
 def plain(depth: int = DEPTH) -> Rule:
     """What options and environments are made of."""
     words = "a text, a number, true, false, null, or few of these"
@@ -148,6 +161,13 @@ def plain(depth: int = DEPTH) -> Rule:
             raise Unfit(at, words, value)
 
     return rule
+
+
+def masses(value: Any, at: str) -> None:
+    """The probabilities of the three moves, in units whose sum is certainty."""
+    many(whole(0, INT32), 3, 3)(value, at)
+    if sum(value) == 0:
+        raise Unfit(at, "masses with a sum above 0", value)
 
 
 def info(value: Any, at: str) -> None:
