@@ -9,8 +9,8 @@ study that the first line names.
 import json
 from typing import Any
 
-from jaxmeta.record import environment, schema
 from jaxmeta.record import lines as record
+from jaxmeta.record import schema
 from jaxmeta.record.error import JournalError, Mismatch
 from jaxmeta.record.schema import Line
 from jaxmeta.score import total
@@ -36,7 +36,7 @@ def replay(lines: list[Line]) -> Chains:
     for number, line in enumerate(lines[1:], 2):
         kind = line["line"]
         if kind == "environment":
-            if not environment.differences(surroundings, line["environment"]):
+            if same(surroundings, line["environment"]):
                 raise Mismatch(number, "environment", "the one before", "another")
             surroundings = line["environment"]
             continue

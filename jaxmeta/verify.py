@@ -159,10 +159,12 @@ def train_again(journal: list[Line], chosen: set[int], runner: Engine, torn: int
 def _decisions(journal: list[Line], here: Line) -> Iterator[tuple[int, int, Line, list[str]]]:
     """Index, number and line of each decision, and what its environment has that is not `here`."""
     n, changed = 0, []
+    news: dict[str, Any] | None = None
     for number, line in enumerate(journal, 1):
-        if "environment" in line:
-            changed = environment.differences(line["environment"], here)
+        news = line.get("environment", news)
         if line["line"] == "decision":
+            if news is not None:  # looked at once a decision, however many lines say it
+                changed, news = environment.differences(news, here), None
             yield n, number, line, changed
             n += 1
 
@@ -208,12 +210,14 @@ def sample(choice: str, decisions: list[Line], seed: int) -> set[int]:
 
 
 def _sum_up(verdict: Verdict, ended: bool, torn: int) -> Verdict:
-    partly = bool(verdict.unchecked or verdict.environment)
+    partly = bool(verdict.unchecked)
     if torn:
         verdict.unchecked.append(f"the last line, of which there are {torn} bytes only")
     if not ended:
         verdict.unchecked.append("the rest of the study: the record has no end, and no test")
     all_of = f"all {verdict.of} decisions and their trainings came out again, bit for bit"
+    if not verdict.of:
+        all_of = "the record has no decision"
     if partly:
         verdict.answer = CONSISTENT
         verdict.sentence = (
