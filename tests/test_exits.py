@@ -90,7 +90,7 @@ def folder(tmp_path_factory):
 def into(stdout, *arguments):
     """A command whose standard output is `stdout`."""
     command = [sys.executable, "-m", "jaxmeta.cli", *map(str, arguments)]
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": ""}
     done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
     return done.returncode, done.stderr.decode()
 

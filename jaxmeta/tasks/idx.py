@@ -20,7 +20,6 @@ CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 
 
 MOST = 2**27  # bytes, decompressed; the largest file of MNIST has 47,040,016
-MOST_DIMENSIONS = 8
 
 
 def read_bytes(path: Path) -> bytes:
@@ -67,10 +66,6 @@ def parse(content: bytes, path: Path) -> np.ndarray:
             "give one in MNIST's format"
         )
     dtype, rank = np.dtype(DTYPES[content[2]]), content[3]
-    if rank > MOST_DIMENSIONS:
-        raise ValueError(
-            f"{path} must have at most {MOST_DIMENSIONS} dimensions, got {rank}; fetch it again"
-        )
     start = 4 + 4 * rank
     if len(content) < start:
         raise ValueError(f"{path} must be a whole idx file, and ends in its header; fetch it again")
@@ -83,7 +78,7 @@ def parse(content: bytes, path: Path) -> np.ndarray:
         )
     try:
         entries = np.frombuffer(content, dtype, offset=start).reshape(shape)
-    except ValueError as error:  # no entries at all, and the other dimensions beyond all bounds
+    except ValueError as error:  # too many dimensions, or no entries in impossible ones
         raise ValueError(
             f"{path} must hold an array, and shape {shape} is none ({error}); fetch it again"
         ) from error
