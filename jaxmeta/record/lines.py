@@ -9,6 +9,7 @@ it again.
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from jaxmeta.record.error import JournalError
 from jaxmeta.record.schema import COUNT, EXACT, Line  # noqa: F401 others find them here
 from jaxmeta.score import DIVERGED, to_float, to_rank
 
@@ -165,7 +166,16 @@ def decisions(lines: list[Line]) -> list[Line]:
 
 
 def best(kind: str, lines: list[Line]) -> Line:
-    """The decision with the best score, the earliest among equals."""
+    """The decision with the best score, the earliest among equals.
+
+    Raises:
+      JournalError: there is none.
+    """
+    if not lines:
+        raise JournalError(
+            "a record must have a decision at the position that its tuner stands for, and has "
+            "none; it was changed after it was made"
+        )
     return max(enumerate(lines), key=lambda pair: (rank(kind, pair[1]["score"]), -pair[0]))[1]
 
 
