@@ -157,7 +157,10 @@ def plain(depth: int = DEPTH) -> Rule:
             many(plain(depth - 1), 0, ENTRIES)(value, at)
         elif type(value) is dict and depth:
             table(plain(depth - 1))(value, at)
-        elif not (isinstance(value, int | float) and abs(value) < 2**63):
+        elif type(value) is float:
+            if not math.isfinite(value):
+                raise Unfit(at, "a finite number", value)
+        elif type(value) is not int or abs(value) >= 2**63:
             raise Unfit(at, words, value)
 
     return rule

@@ -54,7 +54,7 @@ def test_a_true_record_has_the_form_and_keeps_its_bytes(record):
         ("tuner.version", WHOLE_NUMBERS),
         ("tuner.i_max", [10**12, -1]),
         ("tuner.p_min", [-0.0, -1.0, 1e300]),
-        ("tuner.lattice.lr0", [-0.0, 1e300, -1]),
+        ("tuner.lattice.lr0", [-0.0, 1e39, -1]),
         ("training.epochs", [*WHOLE_NUMBERS, 0, schema.EPOCHS + 1]),
         ("training.patience", WHOLE_NUMBERS),
         ("training.batch_size", WHOLE_NUMBERS),
