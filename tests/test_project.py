@@ -17,12 +17,13 @@ ROOT = Path(__file__).parent.parent
 HOUSE = "jaxmeta"  # as an import: the table of contents, which stands above every room
 
 # The arrows, from the ground up: each room, and what it may import besides itself.
-GROUND = {"keys", "arithmetic", "options", "runtime", "score", "version"}
+GROUND = {"keys", "arithmetic", "options", "plain", "runtime", "score", "version"}
 CORE = GROUND | {"tuning", "training", "models", "record", "tasks", "replay", "engine"}
 MAY_IMPORT = {
     "keys": set(),
     "arithmetic": set(),
     "options": set(),
+    "plain": set(),
     "runtime": set(),
     "version": set(),
     "score": set(),
@@ -37,6 +38,7 @@ MAY_IMPORT = {
     "study": CORE,
     "verify": CORE | {"study"},
     "judge": GROUND | {"tuning", "report"},  # a training is a look-up
+    "exits": GROUND | {"record"},
     "display": CORE | {"study", "report"},
 }
 ROOF = {"__init__", "__main__", "cli"}  # these may import anything
