@@ -187,14 +187,13 @@ def test_a_first_line_that_is_none_of_a_study_is_no_record(copy):
 def test_a_later_line_that_no_study_has_is_different(copy):
     rewrite(copy, lambda lines: lines[1].update(score=1466))
     verdict = verify.verify(copy)
-    assert verdict.answer == verify.DIFFERENT and verdict.difference["field"] == "score"
+    assert verdict.answer == verify.DIFFERENT and "line 2 must have score" in verdict.sentence
 
 
 def test_other_data_under_the_same_name_are_found(copy):
     rewrite(copy, lambda lines: lines[0]["data"].update(digest="0" * 64))
     verdict = verify.verify(copy)
     assert verdict.answer == verify.DIFFERENT and "line 1 must have data" in verdict.sentence
-    assert verdict.difference["line"] == 1
 
 
 @pytest.mark.parametrize("choice", ["some", "-1", "0,99", "1.5"])

@@ -39,11 +39,17 @@ def loaded(folder, tag="key", of="a study", name="0.1.2.0"):
     return checkpoints(folder, of).load(name, PROGRESS, tag) is not None
 
 
+def hexadecimal(*words):
+    mark = seal.start(*words)
+    assert mark is not None
+    return mark.hexdigest()
+
+
 def test_the_key_is_made_once_and_is_the_users_alone(home):
-    assert seal.start("a").hexdigest() == seal.start("a").hexdigest() != seal.start("b").hexdigest()
+    assert hexadecimal("a") == hexadecimal("a") != hexadecimal("b")
     assert os.stat(home / seal.NAME).st_mode & 0o777 == 0o600
     assert [path.name for path in home.iterdir()] == [seal.NAME]
-    assert seal.start("ab", "c").hexdigest() != seal.start("a", "bc").hexdigest()
+    assert hexadecimal("ab", "c") != hexadecimal("a", "bc")
 
 
 @pytest.mark.parametrize("spoil", ["others may read it", "too short", "a link", "no folder"])
