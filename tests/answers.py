@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from jaxmeta import cli
 
-SECONDS = 20  # a net under what hangs, no promise of speed
+# A net under what hangs, no promise of speed: seconds at work, and seconds that wait for something.
+SECONDS, WAITING = 20, 200
 MEMORY = 4 << 30  # bytes that an answer may ask for, beside what is there
 LONG = 3000  # characters of a sentence that nobody reads to its end
 
@@ -25,19 +26,26 @@ def bounded(memory: int = MEMORY):
     """Stop what takes too long or asks for too much memory."""
 
     def ring(*_):
-        raise Hangs(f"no answer in {SECONDS} s")
+        raise Hangs(f"no answer in {SECONDS} s of work, or in {WAITING} s")
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    before = signal.signal(signal.SIGALRM, ring)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + memory, hard))
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    clocks = {
+        signal.SIGPROF: (signal.ITIMER_PROF, SECONDS),
+        signal.SIGALRM: (signal.ITIMER_REAL, WAITING),
+    }
+    before = {number: signal.signal(number, ring) for number in clocks}
+    for clock, seconds in clocks.values():
+        signal.setitimer(clock, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for clock, _ in clocks.values():
+            signal.setitimer(clock, 0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def harmless(text: str) -> bool:
