@@ -18,8 +18,8 @@ COMPILE := build/lock/bin/uv pip compile --quiet --universal --fork-strategy few
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv experiment experiment-poster tutorial test test-slow repro bench judge compare gpu check format \
-	wheel lock clean
+.PHONY: help venv experiment experiment-poster tutorial test test-slow repro bench judge compare \
+	hyperparameters cartpole gpu check format wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,15 @@ bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 judge: venv ## tuners on benchmark tables: the leaderboard, its picture and digest, the ablation
 	$(VENV)/bin/jaxmeta judge
 	$(VENV)/bin/jaxmeta judge --split develop --ablation
+
+hyperparameters: venv ## the poster's rule on batch size, optimiser and dropout, and four axes at once
+	$(PY) -m experiments.hyperparameters
+
+cartpole: venv ## a training that is no supervised one: policy gradient on CartPole, tuned
+	rm -rf runs/cartpole
+	$(VENV)/bin/jaxmeta tune experiments.cartpole:cartpole --tune learning_rate --tune discount \
+		--i-max 12 --out runs/cartpole
+	$(VENV)/bin/jaxmeta verify runs/cartpole --task experiments.cartpole:cartpole
 
 compare: venv ## tuners on real trainings, at equal training steps
 	$(PY) -m experiments.compare

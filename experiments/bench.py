@@ -32,8 +32,7 @@ from flax import linen as nn
 
 from jaxmeta import Training, arrays, classification, keys
 from jaxmeta.models.poster import PosterNet
-from jaxmeta.training.batch import Batch
-from jaxmeta.training.program import Program
+from jaxmeta.training import Program, Stack
 
 BATCH, EXAMPLES, RATE, ROUNDS = 50, 5_000, 1e-4, 9
 # Multiplications and additions of a step, counted as in a plain convolution: forward, and the
@@ -48,17 +47,17 @@ def package(x: np.ndarray, y: np.ndarray, steps: int) -> Run:
     """The training program as every study runs it; its rounds are epochs of so many `steps`."""
     data = arrays("bench", x, y, test=(x[:1], y[:1]), validation=1)
     rounds = ROUNDS + 1
-    training = Training(epochs=rounds, patience=rounds, batch_size=BATCH, steps_per_epoch=steps)
-    task = classification("bench", PosterNet(), data)
-    program = Program(task, data.train, data.validation, training)
+    task = classification("bench", PosterNet(), data, fixed_order=True)
+    constants = {"batch_size": BATCH, "steps_per_epoch": steps}
+    program = Program(task, Training(rounds, rounds), constants, ["learning_rate"])
     key, values = keys.root(0), {"learning_rate": RATE}
-    batch = Batch(program)
-    batch.start(0, program.fresh(key, values), key, values)
+    stack = Stack(program)
+    stack.start(0, program.fresh(key, values), key, values)
     epochs = itertools.count(1)
 
     def run(_: int) -> None:
-        batch.advance({0: next(epochs)})
-        batch.results()
+        stack.advance({0: next(epochs)})
+        stack.results()
 
     return run
 

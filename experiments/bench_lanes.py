@@ -3,7 +3,7 @@
     make bench          after the network's speed; 10 minutes on two cores
 
 1. One chain of 100 iterations with look-ahead, in trainings needed: exact, on coin flips that cost
-   nothing, so it is the same on every machine (ALGORITHM, "The future is a narrow tree").
+   nothing, so it is the same on every machine.
 2. The same in seconds, on this machine: one training at a time, and with look-ahead in two lanes,
    in turn, for a training that fills one core and for the poster's network, whose matrix products
    use all cores even alone.
@@ -21,23 +21,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import jax
 
 from experiments.bench import cpu
-from jaxmeta import Study, Training, keys, tasks
-from jaxmeta.engine.local import program_of
-from jaxmeta.engine.supply import AUTO
+from jaxmeta import Lanes, Log, PosterRule, Space, Study, Training, keys, tasks
+from jaxmeta.engine.local import programs_of
+from jaxmeta.engine.scheduler import AUTO
 from jaxmeta.study import run
-from jaxmeta.training.batch import Batch
-from jaxmeta.training.lanes import Lanes
-from jaxmeta.tuning import Lattice, TuneLearningRate, lookahead
+from jaxmeta.training import Program, Stack, train
+from jaxmeta.tuning import lookahead
 
 LANES, P_EPS, SEEDS, ITERATIONS = (1, 2, 4, 8, 16), (0.02, 0.05, 0.1), 8, 100
 ROUNDS, WORKERS = 3, 2
-LATTICE = Lattice(lr0=1e-3, eps=0.1, geometry="logarithmic")
+SPACE = Space(learning_rate=Log(1e-6, 1.0, 0.1, start=1e-3))
 
 
 def coin_flips(seed: int) -> Callable[[lookahead.Key], int]:
@@ -63,7 +63,7 @@ def exact() -> None:
     for lanes in LANES:
         cells = []
         for p_eps in P_EPS:
-            tuner = TuneLearningRate(LATTICE, p_eps, i_max=ITERATIONS, noprog_max=ITERATIONS)
+            tuner = PosterRule(SPACE, p_eps, i_max=ITERATIONS, noprog_max=ITERATIONS)
             gains = [
                 ITERATIONS / lookahead.simulate(tuner, seed, lanes, coin_flips(seed)).rounds
                 for seed in range(SEEDS)
@@ -75,11 +75,11 @@ def exact() -> None:
 
 def studies() -> dict[str, Study]:
     """A training for one core, and one of matrix products."""
-    tuner = TuneLearningRate(LATTICE, 0.05, i_max=12, noprog_max=12)
+    tuner = PosterRule(SPACE, 0.05, i_max=12, noprog_max=12)
     return {
         "spirals, 200 epochs": Study(tasks.make("spirals"), tuner, Training(200, 200)),
         "poster's network, 40 steps": Study(
-            tasks.make("mnist", train_size=2000), tuner, Training(1, steps_per_epoch=40)
+            tasks.make("mnist", train_size=2000), tuner, Training(1), fixed={"steps_per_epoch": 40}
         ),
     }
 
@@ -115,22 +115,22 @@ def widths() -> None:
     """Steps per second of the poster's network in one program, by lanes and formulation."""
     print("\nsteps per second of the poster's network in one program, summed over its lanes\n")
     study, steps = studies()["poster's network, 40 steps"], 40
-    batches = {}
+    stacks = {}
     for lanes in (Lanes(1, "map"), Lanes(4, "map"), Lanes(4, "vmap")):
-        training = Training(ROUNDS + 1, ROUNDS + 1, steps_per_epoch=steps)
-        recipe = Study(study.task, training=training, lanes=lanes).recipe()
-        batch = Batch(program := program_of(recipe))
+        training = Training(ROUNDS + 1, ROUNDS + 1)
+        program = Program(study.task, training, study.fixed, ["learning_rate"], lanes=lanes)
+        stack = Stack(program)
         for lane in range(lanes.width):
             key = keys.training(keys.root(0), lane, 0)
             values = {"learning_rate": 1e-3}
-            batch.start(lane, program.fresh(key, values), key, values)
-        batches[lanes] = batch
-    rates: dict[Lanes, list[float]] = {lanes: [] for lanes in batches}
+            stack.start(lane, program.fresh(key, values), key, values)
+        stacks[lanes] = stack
+    rates: dict[Lanes, list[float]] = {lanes: [] for lanes in stacks}
     for epoch in range(1, ROUNDS + 2):
-        for lanes, batch in batches.items():
+        for lanes, stack in stacks.items():
             started = time.perf_counter()
-            batch.advance(dict.fromkeys(range(lanes.width), epoch))
-            batch.results()
+            stack.advance(dict.fromkeys(range(lanes.width), epoch))
+            stack.results()
             rates[lanes].append(lanes.width * steps / (time.perf_counter() - started))
     for lanes, values in rates.items():
         values = values[1:]  # the first compiles
@@ -145,8 +145,9 @@ TRIALS = 8
 
 def one_training(rate: float, seed: int) -> None:
     """A process of Optuna's: one training of the poster's network; prints its score."""
-    program = program_of(studies()["poster's network, 40 steps"].recipe())
-    result, _ = program.train(keys.training(keys.root(seed), 0, 0), {"learning_rate": rate})
+    values = {"learning_rate": rate}
+    program = programs_of(studies()["poster's network, 40 steps"].recipe()).of(values)
+    result, _ = train(program, keys.training(keys.root(seed), 0, 0), values)
     print(result.score)
 
 
@@ -171,12 +172,12 @@ def optuna_seconds(at_once: int) -> float:
 def ours_seconds() -> float:
     """As many by jaxmeta: the command's whole time but for the training that meets the test set."""
     study = studies()["poster's network, 40 steps"]
-    tuner = TuneLearningRate(LATTICE, 0.05, i_max=TRIALS, noprog_max=TRIALS)
+    tuner = PosterRule(SPACE, 0.05, i_max=TRIALS, noprog_max=TRIALS)
     with tempfile.TemporaryDirectory() as home:
         started = time.monotonic()
         timed = Timed()
         run(
-            Study(study.task, tuner, study.training),
+            replace(study, tuner=tuner),
             Path(home) / "study",
             watcher=timed,
             workers=WORKERS,
@@ -189,9 +190,9 @@ class Timed:
 
     last = 0.0
 
-    def asked(self, turn, board) -> None: ...
+    def asked(self, decision, use) -> None: ...
 
-    def epoch(self, name, result) -> None: ...
+    def epoch(self, trial, result) -> None: ...
 
     def told(self, line) -> None:
         self.last = time.monotonic()

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -28,25 +28,16 @@ import optax
 import optax.contrib
 from flax import linen as nn
 
-from jaxmeta import Study, Task, Training, classification, engine, keys, run
+from jaxmeta import Linear, Log, Space, Study, Task, Training, classification, engine, keys, run
 from jaxmeta.engine import Engine, Job
-from jaxmeta.engine.supply import job, run_all
+from jaxmeta.engine.scheduler import job, run_all
 from jaxmeta.models.layers import Dense
 from jaxmeta.models.poster import PosterNet
 from jaxmeta.record.journal import Line, read
-from jaxmeta.record.lines import at_best, decisions, trainings_of
+from jaxmeta.record.lines import decisions, kind_of, recommended, trainings_of, trial_of
 from jaxmeta.replay import replay
 from jaxmeta.tasks.data import DEBIAN_FASHION_MNIST, load
-from jaxmeta.tuning import (
-    Grid,
-    Lattice,
-    Name,
-    OptunaSearch,
-    Random,
-    ThreeWay,
-    TuneLearningRate,
-    Tuner,
-)
+from jaxmeta.tuning import Grid, OptunaSearch, PosterRule, Random, ThreeWay, Tuner
 
 BUDGETS = (2, 5, 10, 20)
 STARTS = (1e-5, 1e-3, 1e-1)
@@ -70,19 +61,24 @@ class Contender(NamedTuple):
     again: bool = False  # a study for each budget: a grid's points depend on their number
 
 
-def poster(lr0: float, trainings: int) -> Tuner:
+def space(start: float | None = None) -> Space:
+    """All search the same range; a tuner that begins somewhere begins at `start`."""
+    return Space(learning_rate=Log(LOW, HIGH, start=start))
+
+
+def poster(start: float, trainings: int) -> Tuner:
     """The poster's walk with its additive step, never out of patience."""
-    return TuneLearningRate(
-        Lattice(lr0, 1e-3, lr_min=LOW, lr_max=HIGH), 0.05, i_max=trainings, noprog_max=trainings
-    )
+    axis = Linear(LOW, HIGH, 1e-3, start=start)
+    n = trainings
+    return PosterRule(Space(learning_rate=axis), p_eps=0.05, i_max=n, noprog_max=n)
 
 
 CONTENDERS = (
     # Half as many again, since with paired keys some of its decisions are free.
-    Contender("three_way", lambda lr0, n: ThreeWay(lr0, LOW, HIGH, i_max=n + n // 2)),
-    Contender("random", lambda _, n: Random(LOW, HIGH, n), STARTS[:1]),
-    Contender("Optuna TPE", lambda _, n: OptunaSearch("tpe", LOW, HIGH, n), STARTS[:1]),
-    Contender("grid", lambda _, n: Grid(LOW, HIGH, n), STARTS[:1], again=True),
+    Contender("three_way", lambda start, n: ThreeWay(space(start), i_max=n + n // 2)),
+    Contender("random", lambda _, n: Random(space(), i_max=n), STARTS[:1]),
+    Contender("Optuna TPE", lambda _, n: OptunaSearch(space(), "tpe", i_max=n), STARTS[:1]),
+    Contender("grid", lambda _, n: Grid(space(), points=n), STARTS[:1], again=True),
     Contender("poster", poster),
 )
 # As optax documents them: a rate of 1, and whatever else is their default.
@@ -99,6 +95,11 @@ def task_of(dataset: str, network: str, train_size: int) -> Task:
     net = PosterNet() if network == "poster" else Perceptron()
     name = f"experiments.compare {network} on {dataset}"
     return classification(name, net, load(dataset, train_size))
+
+
+def steps_of(task: Any) -> int:
+    """Mini-batches in an epoch."""
+    return len(task.data.train.x) // int(task.defaults["batch_size"])
 
 
 def spent(journal: list[Line], steps: int) -> list[int]:
@@ -121,14 +122,16 @@ def tests_of(folder: Path, budgets: dict[int, int], runner: Engine, steps: int) 
         # At least one training, though it may be longer than the budget's mean.
         n = max(1, sum(c <= budget for c in cost))
         lines = [journal[0], *done[:n]]
-        line = at_best(journal[0]["score"], lines, [done[n - 1]["told"]["k_best"]])
+        best = tuple(done[n - 1]["told"]["best"])
+        line = recommended(kind_of(journal[0]), lines, [best])
         (entry,) = trainings_of(lines, line)
         if entry["best_epoch"]:
-            name = Name(0, 0 if chains.paired else line["i"], line["k"], entry["r"])
-            test = job(chains, name)._replace(epochs=entry["best_epoch"], test=True)
+            test = job(chains, trial_of(journal[0], line, entry))._replace(
+                epochs=entry["best_epoch"], test=True
+            )
             jobs[trainings] = test._replace(name=f"{folder.name}.{trainings}")
     events = run_all(runner, list(jobs.values()))
-    of = journal[0]["data"]["test"]
+    of = journal[0]["score"]["of"]["test"]
     # A training that diverged has no weights: it knows as much as a guess.
     return {t: (events[jobs[t].name].test or 0) / of if t in jobs else 0.1 for t in budgets}
 
@@ -137,7 +140,7 @@ def tuned(
     study: Study, contender: Contender, lr0: float, home: Path, runner: Engine
 ) -> dict[int, float]:
     """Test accuracy after each budget, of one seed of one tuner."""
-    steps = study.training.steps(len(study.task.data.train.x))
+    steps = steps_of(study.task)
     found: dict[int, float] = {}
     for trainings in BUDGETS if contender.again else BUDGETS[-1:]:
         name = f"{contender.name}-{lr0:g}-{study.seed}-{trainings}".replace(" ", "-")
@@ -151,14 +154,15 @@ def tuned(
 
 def untuned(study: Study, make: Callable[[], optax.GradientTransformation]) -> float:
     """Test accuracy of one training without a learning rate to choose."""
-    task = replace(study.task, optimizer=lambda learning_rate: make())
+    one_alone = {"rate free": lambda learning_rate: make()}
+    task = replace(study.task, optimizers=one_alone, defaults={})  # pyright: ignore
     recipe = replace(study, task=task).recipe()
     key = jax.random.key_data(keys.training(keys.root(study.seed), 0, 0))
     first, second = np.asarray(key).tolist()
     one = Job("one", (first, second), {"learning_rate": 1.0}, test=True)
     with engine.start(recipe) as runner:
         event = run_all(runner, [one])["one"]
-    return 0.1 if event.result.diverged else (event.test or 0) / len(study.task.data.test.x)
+    return 0.1 if event.result.diverged else (event.test or 0) / len(study.task.held_out["test"].x)
 
 
 def interval(values: list[float]) -> str:
@@ -175,7 +179,7 @@ def compare(dataset: str, options: argparse.Namespace) -> None:
     home = options.out / f"{options.network}-{dataset}"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    whole = options.epochs * training.steps(len(task.data.train.x))
+    whole = options.epochs * steps_of(task)
     print(
         f"\n{dataset}, {options.network}, {len(task.data.train.x)} images, {options.epochs} "
         f"epochs: {whole} steps a training; {options.seeds} seeds; mean test accuracy in % [95 %]\n"

@@ -25,12 +25,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmeta import Study, Training, arrays, classification, keys
-from jaxmeta.engine.local import program_of
+from jaxmeta import Training, arrays, classification, keys
 from jaxmeta.models.poster import PosterNet
 from jaxmeta.record import environment
-from jaxmeta.training.batch import Batch
-from jaxmeta.training.lanes import Lanes
+from jaxmeta.training import Lanes, Program, Stack
 
 RESULTS = Path(__file__).parent / "results" / "gpu.json"
 STEPS, ROUNDS, RATE = 100, 5, 1e-3
@@ -42,7 +40,7 @@ FLAGS = {
 }
 
 
-def batch_of(lanes: Lanes, steps: int) -> Batch:
+def stack_of(lanes: Lanes, steps: int) -> Stack:
     """The poster's network on random images, `steps` mini-batches an epoch, scored on 500."""
     draw = np.random.default_rng(0)
     n = 50 * steps + 500
@@ -50,28 +48,28 @@ def batch_of(lanes: Lanes, steps: int) -> Batch:
     y = draw.integers(0, 10, n, np.int32)
     data = arrays("random", x, y, test=(x[:1], y[:1]), validation=500)
     training = Training(ROUNDS + 2, ROUNDS + 2)
-    task = classification("random", PosterNet(), data)
-    return Batch(program_of(Study(task, training=training, lanes=lanes).recipe()))
+    task = classification("random", PosterNet(), data, fixed_order=True)
+    return Stack(Program(task, training, {}, ["learning_rate"], lanes=lanes))
 
 
-def fill(batch: Batch, lane: int, n: int) -> None:
+def fill(stack: Stack, lane: int, n: int) -> None:
     """Training `n` in `lane`."""
     key, values = keys.training(keys.root(0), n, 0), {"learning_rate": RATE * (1 + n % 3)}
-    batch.start(lane, batch._program.fresh(key, values), key, values)
+    stack.start(lane, stack.program.fresh(key, values), key, values)
 
 
 def speed(widths: list[int], formulation: str, steps: int) -> list[dict[str, Any]]:
     """Steps per second, summed over the lanes, of each width; the first epoch compiles."""
     table = []
     for width in widths:
-        batch = batch_of(Lanes(width, formulation), steps)
+        stack = stack_of(Lanes(width, formulation), steps)
         for lane in range(width):
-            fill(batch, lane, lane)
+            fill(stack, lane, lane)
         rates = []
         for epoch in range(1, ROUNDS + 2):
             started = time.perf_counter()
-            batch.advance(dict.fromkeys(range(width), epoch))
-            batch.results()
+            stack.advance(dict.fromkeys(range(width), epoch))
+            stack.results()
             rates.append(width * steps / (time.perf_counter() - started))
         row = {
             "lanes": width,
@@ -102,15 +100,15 @@ def bandwidth() -> float:
 
 def bits(width: int, formulation: str, steps: int) -> dict[str, Any]:
     """Digests of training 0 in different company; run in a process of its own."""
-    batch = batch_of(Lanes(width, formulation), steps)
+    stack = stack_of(Lanes(width, formulation), steps)
 
     def trained(place: int, neighbours: int) -> str:
         for lane in range(width):
             if lane != place:
-                fill(batch, lane, neighbours + lane)
-        fill(batch, place, 0)
-        batch.advance(dict.fromkeys(range(width), 2))
-        return batch.results()[place].digests[-1]
+                fill(stack, lane, neighbours + lane)
+        fill(stack, place, 0)
+        stack.advance(dict.fromkeys(range(width), 2))
+        return stack.results()[place].digests[-1]
 
     first = trained(0, 100)
     started = time.perf_counter()

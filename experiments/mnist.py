@@ -44,7 +44,7 @@ def main() -> int:
     print("\nThe report:")
     status = cli.main(["report", str(out)])
     end = read(out)[-1]
-    rate = float.fromhex(end["lambda_best"]["values"]["learning_rate"])
+    rate = float.fromhex(end["recommended"]["values"]["learning_rate"])
     right, of = end["test"]["score"], end["test"]["of"]
     print(f"λ_best = {rate:.6g}: {right} of {of} test images right, {right / of:.2%}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux

@@ -12,8 +12,9 @@ in the README.
 import argparse
 import time
 
-from jaxmeta import keys, tasks
-from jaxmeta.training.program import Program, Progress, Training
+from jaxmeta import keys
+from jaxmeta.tasks.images import images
+from jaxmeta.training import Program, Progress, Training, train
 
 STEPS, EVERY, RATE = 20_000, 1_000, 1e-4
 
@@ -23,14 +24,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     seed = parser.parse_args().seed
     epochs = STEPS // EVERY
-    task = tasks.make("mnist")
-    training = Training(epochs=epochs, patience=epochs, batch_size=50, steps_per_epoch=EVERY)
-    program = Program(task, task.data.train, task.data.validation, training)
+    task = images()
+    constants = {"batch_size": 50, "steps_per_epoch": EVERY}
+    program = Program(task, Training(epochs, patience=epochs), constants, ["learning_rate"])
     started = time.monotonic()
 
     def watch(at: Progress) -> None:
         n = int(at.epoch)
-        right, of = int(at.curve[n - 1]), len(task.data.validation.x)
+        right, of = int(at.curve[n - 1]), task.data.validation.examples
         rate = n * EVERY / (time.monotonic() - started)
         print(
             f"step {n * EVERY:6,}: {right} of {of} validation images right, {right / of:.2%} "
@@ -38,12 +39,10 @@ def main() -> None:
             flush=True,
         )
 
-    _, at = program.train(
-        keys.derive(keys.root(seed), "train", 0), {"learning_rate": RATE}, watch=watch
-    )
-    test = task.data.test
-    right, _ = program.evaluate(at.params, at.rest, tuple(test))
-    print(f"seed {seed}: test accuracy {int(right) / len(test.x):.2%} after {STEPS:,} steps")
+    key, values = keys.derive(keys.root(seed), "train", 0), {"learning_rate": RATE}
+    _, at = train(program, key, values, watch=watch)
+    right = program.score("test", key, values, at)
+    print(f"seed {seed}: test accuracy {right / task.data.test.examples:.2%} after {STEPS:,} steps")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 The record can be resumed, replayed and verified bit for bit; see the README.
 """
 
+import importlib
 import os
 import sys
+from typing import TYPE_CHECKING, Any
 
 # `python -m jaxmeta.cli` puts the current folder first on the path: it may be a stranger's study,
 # and hold a jax.py.
@@ -16,26 +18,80 @@ from jaxmeta import runtime  # noqa: E402
 
 runtime.pin()  # before JAX starts: see `runtime`
 
-from jaxmeta.study import Study, resume, run  # noqa: E402
-from jaxmeta.tasks import Task, arrays, classification, regression  # noqa: E402
-from jaxmeta.training.program import Training  # noqa: E402
-from jaxmeta.tuning import Grid, Lattice, Random, ThreeWay, TuneLearningRate  # noqa: E402
 from jaxmeta.version import VERSION  # noqa: E402
+
+if TYPE_CHECKING:
+    from jaxmeta.outcome import Outcome, load, tune
+    from jaxmeta.space import Choice, Linear, Log, Space, Values
+    from jaxmeta.study import Study, resume, run
+    from jaxmeta.supervised import Task, arrays, classification, regression
+    from jaxmeta.training import Lanes, Training, objective, trainable
+    from jaxmeta.tuning import Grid, OptunaSearch, PosterRule, Random, ThreeWay
 
 __version__ = VERSION
 
+# Where each public name is defined; loaded when it is first used, so that importing jaxmeta is
+# quick, and a room can be imported without the rooms above it.
+_HOMES = {
+    "Choice": "space",
+    "Grid": "tuning",
+    "Lanes": "training",
+    "Linear": "space",
+    "Log": "space",
+    "OptunaSearch": "tuning",
+    "Outcome": "outcome",
+    "PosterRule": "tuning",
+    "Random": "tuning",
+    "Space": "space",
+    "Study": "study",
+    "Task": "supervised",
+    "ThreeWay": "tuning",
+    "Training": "training",
+    "Values": "space",
+    "arrays": "supervised",
+    "classification": "supervised",
+    "load": "outcome",
+    "objective": "training",
+    "regression": "supervised",
+    "resume": "study",
+    "run": "study",
+    "trainable": "training",
+    "tune": "outcome",
+}
+
 __all__ = [
+    "Choice",
     "Grid",
-    "Lattice",
+    "Lanes",
+    "Linear",
+    "Log",
+    "OptunaSearch",
+    "Outcome",
+    "PosterRule",
     "Random",
+    "Space",
     "Study",
     "Task",
     "ThreeWay",
     "Training",
-    "TuneLearningRate",
+    "Values",
     "arrays",
     "classification",
+    "load",
+    "objective",
     "regression",
     "resume",
     "run",
+    "trainable",
+    "tune",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"jaxmeta has no {name!r}; the public names are in jaxmeta.__all__")
+    return getattr(importlib.import_module(f"jaxmeta.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

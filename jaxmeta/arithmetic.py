@@ -1,9 +1,9 @@
 """Fixed-order float32: the few operations a network is written in so that its bits stay the same.
 
 XLA adds in an order, and contracts and divides in a way, that depend on what stands around an
-operation: `vmap`, a loop, the number of threads (BITS, section 2). Here every sum has one order, no
-scalar that is traced is a divisor, and what remains was measured to be the same bits alone, in
-`scan`, `fori_loop` and `vmap`, and for every size of the thread pool (BITS, section 3, "R1"):
+operation: `vmap`, a loop, the number of threads. Here every sum has one order, no scalar that is
+traced is a divisor, and what remains was measured to be the same bits alone, in `scan`, `fori_loop`
+and `vmap`, and for every size of the thread pool:
 
 - a matrix product has one order if what it contracts is contiguous in its first operand; else, if
   that is longer than a few hundred, it is split among the threads, so it is done in blocks;
@@ -17,6 +17,7 @@ from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
@@ -61,6 +62,37 @@ def _cross_entropy_backward(residuals, g):
 
 
 cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
+
+
+@jax.custom_vjp
+def smoothed_cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: jax.Array) -> jax.Array:
+    """`cross_entropy` with labels that are wrong with probability `smoothing`, of shape ().
+
+    The target is 1 - smoothing at the label, plus smoothing / classes everywhere (Szegedy et al.,
+    "Rethinking the Inception Architecture for Computer Vision", 2016).
+    """
+    return _smoothed_forward(logits, labels, smoothing)[0]
+
+
+def _smoothed_forward(logits, labels, smoothing):
+    _, (exps, total, hot) = _cross_entropy_forward(logits, labels)
+    shifted = logits - jnp.max(logits, axis=1, keepdims=True)
+    one_over_classes = np.float32(1 / logits.shape[1])
+    label, mean = tree_sum(jnp.where(hot, shifted, 0), 1), tree_sum(shifted, 1) * one_over_classes
+    # One product only: XLA contracts either of two with the sum, as it likes.
+    losses = jnp.log(total) - (label + smoothing * (mean - label))
+    at_label = 1 - smoothing * np.float32(1 - 1 / logits.shape[1])
+    return losses, (exps, total, hot, smoothing * one_over_classes, at_label)
+
+
+def _smoothed_backward(residuals, g):
+    exps, total, hot, everywhere, at_label = residuals
+    softmax = exps * (1 / total)[:, None]
+    gradient = (softmax - jnp.where(hot, at_label, everywhere)) * g[:, None]
+    return gradient, None, jnp.zeros_like(everywhere)
+
+
+smoothed_cross_entropy.defvjp(_smoothed_forward, _smoothed_backward)
 
 
 def contract(subscripts: str, a: ArrayLike, b: ArrayLike) -> jax.Array:

@@ -2,13 +2,16 @@
 indices.
 
 Nothing is split along a chain, so any draw can be had without the ones before it: a study can be
-resumed, replayed or looked ahead from any point (ALGORITHM: "Keys"). A stream's number is the
+resumed, replayed or looked ahead from any point. A stream's number is the
 first 32 bits of the SHA-256 of its name, never Python's salted `hash`.
 """
 
 import hashlib
+from operator import index as whole
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 # Named explicitly, so that a user's `jax_default_prng_impl` cannot change a study, and because
 # threefry draws the same bits under `vmap` as alone ("rbg" does not).
@@ -17,9 +20,11 @@ IMPL = "threefry2x32"
 
 def root(seed: int) -> jax.Array:
     """The study's root key, shape (); `seed` is an integer in [0, 2**32)."""
+    seed = whole(seed)  # also one of NumPy's
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, got {seed}; choose another")
-    return jax.random.key(seed, impl=IMPL)
+    # As `jax.random.key(seed)`, but for JAX's configuration, which could add an offset to the seed.
+    return jax.random.wrap_key_data(jnp.asarray(np.array([0, seed], np.uint32)), impl=IMPL)
 
 
 def stream(name: str) -> int:

@@ -13,9 +13,9 @@ from jaxmeta.record import lines as record
 from jaxmeta.record import schema
 from jaxmeta.record.error import JournalError, Mismatch
 from jaxmeta.record.schema import Line
-from jaxmeta.score import total
+from jaxmeta.score import FLOAT, total
+from jaxmeta.trial import Decision
 from jaxmeta.tuning import Chains, from_record, of_record
-from jaxmeta.tuning.chains import Turn
 
 __all__ = ["Mismatch", "compare", "replay", "same"]
 
@@ -32,7 +32,8 @@ def replay(lines: list[Line]) -> Chains:
         raise JournalError("the journal must have a first line, and is empty; run `jaxmeta tune`")
     schema.check(lines)
     first, surroundings = lines[0], lines[0]["environment"]
-    chains = of_record(first, from_record(first["tuner"]), first["score"] == record.EXACT)
+    tuner = from_record(first["tuner"], schema.space_of(first))
+    chains = of_record(first, tuner, record.kind_of(first) == FLOAT)
     for number, line in enumerate(lines[1:], 2):
         kind = line["line"]
         if kind == "environment":
@@ -40,13 +41,13 @@ def replay(lines: list[Line]) -> Chains:
                 raise Mismatch(number, "environment", "the one before", "another")
             surroundings = line["environment"]
             continue
-        turn = chains.turn()
+        decision = chains.next()
         if kind == "decision":
-            if turn is None:
+            if decision is None:
                 raise Mismatch(number, "line", kind, "end")
-            _decision(first, chains, turn, number, line)
+            _decision(first, chains, decision, number, line)
         if kind == "end":
-            if turn is not None:
+            if decision is not None:
                 raise Mismatch(number, "line", kind, "decision")
             done = lines[: number - 1]
             expected = record.end_line(first, done, chains.recommended, line["test"])
@@ -55,8 +56,8 @@ def replay(lines: list[Line]) -> Chains:
     return chains
 
 
-def _decision(first: Line, chains: Chains, turn: Turn, number: int, line: Line) -> None:
-    new = chains.missing(turn)
+def _decision(first: Line, chains: Chains, decision: Decision, number: int, line: Line) -> None:
+    new = chains.missing(decision)
     trained = [record.recorded(first, entry) for entry in line["trainings"]]
     if len(trained) != len(new):
         raise Mismatch(number, "trainings", len(trained), len(new))
@@ -64,13 +65,15 @@ def _decision(first: Line, chains: Chains, turn: Turn, number: int, line: Line) 
         if not record.ended(first, one):
             raise Mismatch(number, "curve", entry["curve"], "more epochs")
         chains.learn(name, one.score)
-    compare(number, line, record.decision_line(first, turn, trained, *chains.tell(turn)))
+    compare(number, line, record.decision_line(first, decision, trained, *chains.tell(decision)))
 
 
 def _test(number: int, first: Line, lines: list[Line], end: Line, chains: Chains) -> None:
     """All of the test but its scores, which training again tells: their sum, and whose weights."""
-    kind, test = first["score"], end["test"]
-    entries = record.trainings_of(lines, record.at_best(kind, lines, chains.recommended))
+    kind, test = record.kind_of(first), end["test"]
+    if test is None:
+        return
+    entries = record.trainings_of(lines, record.recommended(kind, lines, chains.recommended))
     expected: dict[str, Any] = {"score": "diverged", "trainings": []}
     if all(entry["best_epoch"] for entry in entries):
         scores = [one["score"] for one in test["trainings"]]
@@ -84,7 +87,8 @@ def _test(number: int, first: Line, lines: list[Line], end: Line, chains: Chains
         if len(scores) != len(entries):
             raise Mismatch(number, "test.trainings", len(scores), len(entries))
         expected = {"score": record.show(kind, points), "trainings": tested}
-    of = first["data"]["test"] * len(entries)
+    examples = first["score"]["of"]["test"]
+    of = None if examples is None else examples * len(entries)
     compare(number, {"test": test}, {"test": {"score": expected["score"], "of": of, **expected}})
 
 

@@ -1,7 +1,7 @@
 """What must be settled before JAX starts: the size of XLA's thread pool, and one broken release.
 
 The bits of some XLA reductions depend on the number of threads, which XLA takes from the number of
-cores, or from the environment variable NPROC (DETERMINISM: "Pin the thread pool on CPU"). `import
+cores, or from the environment variable NPROC. `import
 jaxmeta` sets NPROC to a constant, so that a study gives the same bits on 1, 2 or 64 cores. What the
 user has set stays and goes into the record, like everything here.
 """

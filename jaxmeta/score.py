@@ -1,4 +1,4 @@
-"""Scores are int32: a count of correct predictions as it is, an exact float32 in its total order.
+"""Scores are int32: a count, of correct predictions say, as it is; a float32 in its total order.
 
 A tuner compares scores, so the order is all that it needs; as integers every comparison is exact on
 every machine. Those of replicates are added before a tuner sees them.
@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+COUNT, FLOAT = "count", "float"  # kinds of score: int32 as it is, or the rank of a float32
 
 DIVERGED = -(2**31)  # below every score, that of minus infinity included
 

@@ -5,31 +5,23 @@ the study's identity, then comes a line for each training and decision, then the
 it is a function of that identity.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from operator import index
 from pathlib import Path
 from typing import Any, Protocol
 
-from jaxmeta import engine, keys, score, tasks
-from jaxmeta.engine import Engine, Event, Job, Recipe
-from jaxmeta.engine.supply import AUTO, Scoreboard, Supply, job
-from jaxmeta.record import checkpoint, environment, lines, schema
+from jaxmeta import engine, keys, tasks, testing
+from jaxmeta.engine import Engine, Recipe
+from jaxmeta.engine.scheduler import AUTO, Scheduler, Utilization
+from jaxmeta.record import checkpoint, environment, lines, schema, weights
 from jaxmeta.record.cache import Cache
 from jaxmeta.record.journal import FIRST_PREV, FORMAT, Journal, JournalError, Line
 from jaxmeta.replay import compare, replay
-from jaxmeta.tasks import Task
-from jaxmeta.training.lanes import Lanes, lanes_here
-from jaxmeta.training.program import Training
-from jaxmeta.training.progress import Result
-from jaxmeta.tuning import (
-    KEYS,
-    Chains,
-    Name,
-    ThreeWay,
-    Tuner,
-    Turn,
-    from_record,
-    to_record,
-)
+from jaxmeta.space import Axis, Space
+from jaxmeta.training import Lanes, Trainable, Training, admit, lanes_here
+from jaxmeta.trial import Decision, Result, Trial, Values
+from jaxmeta.tuning import KEYS, ThreeWay, Tuner, from_record, to_record
 
 SCORED_ON = ("validation", "test")
 
@@ -37,9 +29,9 @@ SCORED_ON = ("validation", "test")
 class Watcher(Protocol):
     """Who looks on while a study runs; nothing that it does reaches the study."""
 
-    def asked(self, turn: Turn, board: Scoreboard) -> None: ...
+    def asked(self, decision: Decision, use: Utilization) -> None: ...
 
-    def epoch(self, name: Name, result: Result) -> None: ...
+    def epoch(self, trial: Trial, result: Result) -> None: ...
 
     def told(self, line: Line) -> None: ...
 
@@ -49,9 +41,9 @@ class Watcher(Protocol):
 class Nobody:
     """The watcher of a silent study."""
 
-    def asked(self, turn: Turn, board: Scoreboard) -> None: ...
+    def asked(self, decision: Decision, use: Utilization) -> None: ...
 
-    def epoch(self, name: Name, result: Result) -> None: ...
+    def epoch(self, trial: Trial, result: Result) -> None: ...
 
     def told(self, line: Line) -> None: ...
 
@@ -63,33 +55,41 @@ class Study:
     """What is tuned, by whom, how long each training lasts, and from which seed.
 
     Attributes:
-      task: what is trained.
-      tuner: who chooses the next training.
-      training: epochs, patience and batches of each training.
+      task: what is trained: a `Task`, or any other `training.Trainable`.
+      tuner: who chooses the next trial, and in which space; None: `ThreeWay` on the first axis of
+        the task.
+      training: epochs and patience of each training; None: the task's own.
       seed: an integer in [0, 2**32); all that is random in the study comes from it.
       scored_on: the split that the tuner's scores are taken on: "validation", or "test", the
         poster's own choice (the test set is then no longer unseen, and the record says so).
       chains: so many walks of the tuner, each with keys of its own.
-      replicates: so many trainings for each decision, their scores added.
-      keys: of the trainings: "independent" (the poster's; another key in every iteration) or
-        "paired" (one key for all iterations, so that a learning rate is trained once in a chain);
+      replicates: so many trials for each decision, their scores added.
+      keys: of the trials: "independent" (the poster's; another key in every iteration) or
+        "paired" (one key for all iterations, so that a position is tried once in a chain);
         None: as the tuner likes it best.
-      lanes: trainings in one compiled program; None: by the kind of device, `lanes_here`.
+      lanes: trials in one compiled program; None: by the kind of device, `lanes_here`.
+      fixed: values of hyperparameters that are not tuned, where the task's own are not wanted.
     """
 
-    task: Task
-    tuner: Tuner = field(default_factory=ThreeWay)
-    training: Training = field(default_factory=Training)
+    task: Trainable
+    tuner: Tuner = None  # pyright: ignore[reportAssignmentType]: set below
+    training: Training = None  # pyright: ignore[reportAssignmentType]: set below
     seed: int = 0
     scored_on: str = "validation"
     chains: int = 1
     replicates: int = 1
     keys: str | None = None
     lanes: Lanes | None = None
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.tuner is None:
+            object.__setattr__(self, "tuner", ThreeWay(_first(self.task.axes)))
+        if self.training is None:
+            object.__setattr__(self, "training", self.task.training)
         if self.keys is None:
             object.__setattr__(self, "keys", self.tuner.keys)
+        object.__setattr__(self, "seed", index(self.seed))
         for name, allowed in (("scored_on", SCORED_ON), ("keys", KEYS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(
@@ -99,26 +99,42 @@ class Study:
         for name in ("chains", "replicates"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}; raise it")
-        examples = len(getattr(self.task.data, self.scored_on).x)
+        examples = self.task.of(self.scored_on) or 1
         if self.replicates * examples >= 2**31:
             raise ValueError(
                 f"replicates times examples must stay below 2**31, got {self.replicates} times "
                 f"{examples}; take fewer replicates"
             )
-        self.training.steps(len(self.task.data.train.x))
         keys.root(self.seed)  # says what is wrong with it
+        admit(self.task, self.tuner.space, dict(self.fixed))
         schema.configuration(self.configuration())
 
+    @property
+    def constants(self) -> Values:
+        """The hyperparameters that are the same in all trials: what is set, or else the task's."""
+        tuned = self.tuner.space.names
+        return {n: v for n, v in {**self.task.defaults, **self.fixed}.items() if n not in tuned}
+
     def recipe(self, folder: Path | str = "") -> Recipe:
-        """What an engine needs to run this study's trainings, saving those in progress there."""
-        lanes = self.lanes or lanes_here()
-        return Recipe(self.task, self.training, self.scored_on, lanes, str(folder))
+        """What an engine needs to run this study's trials, saving those in progress there."""
+        space = self.tuner.space
+        return Recipe(
+            self.task,
+            self.training,
+            self.constants,
+            space.values(space.start),
+            self.scored_on,
+            self.lanes or lanes_here(),
+            str(folder),
+        )
 
     def configuration(self) -> dict[str, Any]:
         """What was asked for, as JSON."""
-        data = self.task.data
+        task = self.task
         return {
-            "task": {"name": self.task.name, **self.task.options},
+            "task": {"name": task.name, **task.options},
+            "space": self.tuner.space.to_record(),
+            "fixed": self.constants,
             "tuner": to_record(self.tuner),
             "training": asdict(self.training),
             "seed": self.seed,
@@ -127,18 +143,46 @@ class Study:
             "replicates": self.replicates,
             "keys": self.keys,
             "lanes": asdict(self.lanes or lanes_here()),
-            "score": self.task.score,
-            "data": {
-                "name": data.name,
-                "digest": data.digest,
-                "train": len(data.train.x),
-                "validation": len(data.validation.x),
-                "test": len(data.test.x),
+            "score": {
+                "kind": task.kind,
+                "meaning": task.meaning,
+                "of": {split: task.of(split) for split in SCORED_ON if split in task.held_out},
             },
+            "promises": task.promises,
+            "data": task.data_record(),
         }
 
 
-def from_line(first: Line, task: Task | str | None = None, allow_download: bool = False) -> Study:
+def space_of(task: Trainable, axes: Mapping[str, Axis | None], preset: str | None = None) -> Space:
+    """The search space that somebody asks for by names.
+
+    Args:
+      axes: an axis by name, or None for the task's own; none at all for the task's first.
+      preset: of a tuner; where the task has axes for it, they come before its others.
+
+    Raises:
+      ValueError: the task has no axis of that name.
+    """
+    own = {**task.axes, **task.preset_axes.get(preset or "", {})}
+    for name, axis in axes.items():
+        if axis is None and name not in own:
+            raise ValueError(
+                f"{task.name} has axes of its own for {', '.join(own) or 'nothing'}, and none for "
+                f"{name}; write one, as in {name}=0:0.8:0.1 or {name}=16,32,64"
+            )
+    return Space(**{n: axis or own[n] for n, axis in axes.items()}) if axes else _first(own)
+
+
+def _first(axes: Mapping[str, Axis]) -> Space:
+    if not axes:
+        raise ValueError("a task without axes of its own must be told what is tuned; name an axis")
+    name = next(iter(axes))
+    return Space(**{name: axes[name]})
+
+
+def from_line(
+    first: Line, task: Trainable | str | None = None, allow_download: bool = False
+) -> Study:
     """The study that a journal's first line names, which has the form of one (`schema.check`).
 
     Args:
@@ -149,7 +193,7 @@ def from_line(first: Line, task: Task | str | None = None, allow_download: bool 
       Mismatch: the study comes out otherwise than the record says.
       JournalError: the task cannot be made here.
     """
-    if not isinstance(task, Task):
+    if task is None or isinstance(task, str):
         try:
             task = tasks.from_record(first["task"], task, allow_download)
         except ValueError as error:
@@ -159,9 +203,10 @@ def from_line(first: Line, task: Task | str | None = None, allow_download: bool 
             ) from error
     study = Study(
         task,
-        from_record(first["tuner"]),
+        from_record(first["tuner"], Space.from_record(first["space"])),
         Training(**first["training"]),
         lanes=Lanes(**first["lanes"]),
+        fixed=first["fixed"],
         **{name: first[name] for name in ("seed", "scored_on", "chains", "replicates", "keys")},
     )
     rest = {name: first.get(name) for name in ("line", "format", "environment")}
@@ -175,40 +220,44 @@ def run(
     watcher: Watcher | None = None,
     workers: int = 0,
     lookahead: int | None = AUTO,
+    keep_weights: bool = True,
 ) -> Line:
     """Run `study` into the new folder `folder`; the journal's last line.
 
     Args:
       watcher: who looks on.
       workers: train in so many processes; 0: in this one, on all its devices.
-      lookahead: run trainings that may be needed at most so many iterations ahead, in lanes that
+      lookahead: run trials that may be needed at most so many iterations ahead, in lanes that
         would idle; 0: none, AUTO: as far as it takes to fill them. Changes nothing but the time.
+      keep_weights: keep those of the recommended trial in the folder, as an Orbax checkpoint.
 
     Raises:
       JournalError: the folder is not new or empty, or the disk did not take a line.
     """
     _check(workers, lookahead)
+    keep = Path(folder) / weights.FOLDER if keep_weights else None
     with (
         Journal.create(Path(folder)) as journal,
         engine.start(study.recipe(folder), workers) as runner,
     ):
-        spoken = {**study.configuration(), "environment": runner.surroundings()}
+        spoken = {**study.configuration(), "environment": surroundings(runner, study.tuner)}
         first = {"prev": FIRST_PREV, "line": "study", "format": FORMAT, **spoken}
         schema.check([first])
         journal.append(first)
-        end = _go_on(study, runner, journal, watcher or Nobody(), lookahead)
+        end = _go_on(runner, journal, watcher or Nobody(), lookahead, keep)
     checkpoint.forget(Path(folder))  # by now nobody saves any more
     return end
 
 
 def resume(
     folder: Path | str,
-    task: Task | str | None = None,
+    task: Trainable | str | None = None,
     watcher: Watcher | None = None,
     accept_environment: bool = False,
     workers: int = 0,
     lookahead: int | None = AUTO,
     allow_download: bool = False,
+    keep_weights: bool = True,
 ) -> Line:
     """Go on with the study in `folder`, to the journal that it would have had uninterrupted.
 
@@ -218,13 +267,14 @@ def resume(
         None: by the name in the record, which must be one of this package's.
       accept_environment: go on although versions, flags or device are not those of the record; a
         line of the journal says so.
-      watcher, workers, lookahead: as for `run`, and free to be others than before.
+      watcher, workers, lookahead, keep_weights: as for `run`, and free to be others than before.
       allow_download: whether data that are not on this machine may be downloaded.
 
     Raises:
       JournalError: the journal does not fit, is in use, or was written in another environment.
     """
     _check(workers, lookahead)
+    keep = Path(folder) / weights.FOLDER if keep_weights else None
     with Journal.open(Path(folder)) as journal:
         if not journal.lines:
             raise JournalError(
@@ -237,8 +287,8 @@ def resume(
         if journal.lines[-1]["line"] == "end":
             return journal.lines[-1]
         with engine.start(study.recipe(folder), workers) as runner:
-            here = runner.surroundings()
-            changes = environment.differences(environment_of(journal.lines), here)
+            here = surroundings(runner, study.tuner)
+            changes = environment.differences(lines.environments(journal.lines)[-1], here)
             if changes and not accept_environment:
                 raise JournalError(
                     "the environment must be that of the record, and differs ("
@@ -249,14 +299,14 @@ def resume(
             if changes:
                 checkpoint.forget(Path(folder))  # no training in two environments
                 journal.append({"line": "environment", "environment": here})
-            end = _go_on(study, runner, journal, watcher or Nobody(), lookahead)
+            end = _go_on(runner, journal, watcher or Nobody(), lookahead, keep)
     checkpoint.forget(Path(folder))  # by now nobody saves any more
     return end
 
 
-def environment_of(journal: list[Line]) -> dict[str, Any]:
-    """The environment in force after the last of these lines."""
-    return [line["environment"] for line in journal if "environment" in line][-1]
+def surroundings(runner: Engine, tuner: Tuner) -> dict[str, Any]:
+    """The fingerprint of the environment that trials run in and that decisions are made in."""
+    return {**runner.surroundings(), **environment.versions(getattr(tuner, "packages", ()))}
 
 
 def _check(workers: int, lookahead: int | None) -> None:
@@ -267,75 +317,40 @@ def _check(workers: int, lookahead: int | None) -> None:
 
 
 def _go_on(
-    study: Study, runner: Engine, journal: Journal, watcher: Watcher, lookahead: int | None
+    runner: Engine, journal: Journal, watcher: Watcher, lookahead: int | None, keep: Path | None
 ) -> Line:
     """From an open journal to its end."""
     first, chains = journal.lines[0], replay(journal.lines)
     cache = Cache(journal.folder, journal.lines, Result)
-    supply = Supply(runner, chains, cache, journal.folder, lookahead, watcher.epoch)
-    while (turn := chains.turn()) is not None:
-        watcher.asked(turn, supply.board)
-        trained = supply.fetch(turn)
-        line = lines.decision_line(first, turn, trained, *chains.tell(turn))
+    scheduler = Scheduler(runner, chains, cache, journal.folder, lookahead, watcher.epoch)
+    programs = lines.programs(journal.lines)
+    while (decision := chains.next()) is not None:
+        watcher.asked(decision, scheduler.use)
+        results = scheduler.fetch(decision)
+        _same_program(programs, decision, results)
+        line = lines.decision_line(first, decision, results, *chains.tell(decision))
         watcher.told(journal.append(line))
-        seconds = supply.used(turn)
+        seconds = scheduler.used(decision)
         journal.note_time(
-            chain=turn.chain,
-            i=turn.wanted.i,
+            chain=decision.chain,
+            i=decision.suggestion.i,
             seconds=round(seconds, 3),
-            **supply.board.totals(),
+            **scheduler.use.totals(),
         )
-    jobs = test_jobs(chains, journal.lines)
-    test = test_of(chains, journal.lines, supply.run(jobs))
+    events = scheduler.run(testing.jobs(chains, journal.lines, keep))
+    test = testing.outcome(chains, journal.lines, events)
     end = journal.append(lines.end_line(first, journal.lines, chains.recommended, test))
     watcher.ended(end)
     return end
 
 
-def test_jobs(chains: Chains, journal: list[Line]) -> list[Job]:
-    """The only look at the test set: by the weights of λ_best at their best epochs, one job for
-    each replicate. None where one of them diverged."""
-    best, entries = _at_best(chains, journal)
-    if not all(entry["best_epoch"] for entry in entries):
-        return []
-    i = 0 if chains.paired else best["i"]
-    return [
-        job(chains, Name(best["chain"], i, best["k"], entry["r"]))._replace(
-            name=_test_name(entry), epochs=entry["best_epoch"], test=True
-        )
-        for entry in entries
-    ]
-
-
-def test_of(chains: Chains, journal: list[Line], events: dict[str, Event]) -> dict[str, Any]:
-    """What came of `test_jobs`, for the last line. These trainings are run once more, and must give
-    the weights that the record names."""
-    first, (best, entries) = journal[0], _at_best(chains, journal)
-    of = first["data"]["test"] * len(entries)
-    if not events:
-        return {"score": "diverged", "of": of, "trainings": []}
-    shown, points = [], []
-    for entry in entries:
-        event = events[_test_name(entry)]
-        if event.test is None or event.result.digests != entry["digests"][: entry["best_epoch"]]:
+def _same_program(programs: dict[str, str], decision: Decision, results: list[Result]) -> None:
+    """In one environment a variant is one compiled program, whichever process compiled it."""
+    variant = lines.variant_of(lines.show_values(decision.suggestion.values))
+    for result in results:
+        if programs.setdefault(variant, result.compiled) != result.compiled:
             raise JournalError(
-                f"training {best['i']} must give the weights of its line in the journal when it is "
-                "run again, and gives others; this machine does not repeat its own arithmetic: "
-                "look at its memory and its flags"
+                f"the program at {variant or 'these values'} compiled to {result.compiled} here, "
+                f"and is {programs[variant]} in the record; the task's own code has changed: "
+                "restore it, or begin a new study"
             )
-        points.append(event.test)
-        score_shown = lines.show(first["score"], event.test)
-        weights = event.result.digests[-1]
-        shown.append({"r": entry["r"], "score": score_shown, "weights": weights})
-    total = score.total(points, chains.exact)
-    return {"score": lines.show(first["score"], total), "of": of, "trainings": shown}
-
-
-def _at_best(chains: Chains, journal: list[Line]) -> tuple[Line, list[Line]]:
-    """The decision whose weights meet the test set, and its trainings."""
-    best = lines.at_best(journal[0]["score"], journal, chains.recommended)
-    return best, lines.trainings_of(journal, best)
-
-
-def _test_name(entry: Line) -> str:
-    return f"test.{entry['r']}"

@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jaxmeta import engine
+from jaxmeta import engine, testing
 from jaxmeta.engine import Engine
-from jaxmeta.engine.supply import job, run_all
+from jaxmeta.engine.scheduler import job, run_all
 from jaxmeta.record import environment, lines, schema
 from jaxmeta.record.error import JournalError, Mismatch, shown
 from jaxmeta.record.journal import Line, read_content
 from jaxmeta.replay import replay, same
-from jaxmeta.study import from_line, test_jobs, test_of
-from jaxmeta.tasks import Task
-from jaxmeta.tuning import Chains, Name
+from jaxmeta.study import from_line, surroundings
+from jaxmeta.training import Trainable
 
 IDENTICAL, UNFINISHED = "identical", "unfinished"
 CONSISTENT, DIFFERENT = "consistent", "different"
@@ -57,7 +56,7 @@ class Verdict:
 def verify(
     folder: Path | str,
     choice: str = "all",
-    task: Task | str | None = None,
+    task: Trainable | str | None = None,
     workers: int = 0,
     sample_seed: int | None = None,
     allow_download: bool = False,
@@ -104,7 +103,8 @@ def verify(
 def train_again(journal: list[Line], chosen: set[int], runner: Engine, torn: int = 0) -> Verdict:
     """Run the trainings of the `chosen` decisions of a journal that replays once more; its test
     where all were. `runner` is an engine of its study, running; `torn` bytes follow the journal."""
-    chains, here = replay(journal), runner.surroundings()
+    chains = replay(journal)
+    here = surroundings(runner, chains.tuner)
     verdict = Verdict(of=len(lines.decisions(journal)))
     again, elsewhere, left_out = [], [], []
     changes: list[str] = []
@@ -120,7 +120,7 @@ def train_again(journal: list[Line], chosen: set[int], runner: Engine, torn: int
             left_out.append(n)
     jobs = {
         # No longer than the record has it, whose own curve says that it ends there.
-        (number, entry["r"]): job(chains, _name(chains, line, entry))._replace(
+        (number, entry["r"]): job(chains, lines.trial_of(journal[0], line, entry))._replace(
             epochs=len(entry["curve"])
         )
         for _, number, line in again
@@ -130,12 +130,22 @@ def train_again(journal: list[Line], chosen: set[int], runner: Engine, torn: int
     for n, number, line in again:
         for entry in line["trainings"]:
             result = events[jobs[number, entry["r"]].name].result
-            trained = lines.training_entry(journal[0]["score"], entry["r"], result)
+            if result.compiled != entry["compiled"]:
+                variant = lines.variant_of(line["values"]) or "all values"
+                changes += [
+                    f"compiled program at {variant}: recorded {entry['compiled']}, "
+                    f"here {result.compiled}"
+                ]
+                elsewhere.append(n)
+                break
+            trained = lines.training_entry(lines.kind_of(journal[0]), entry["r"], result)
             if found := _first_difference(number, entry, trained):
                 return found
-        verdict.checked.append(n)
+        else:
+            verdict.checked.append(n)
     verdict.checked.sort()
-    last_changes = environment.differences(_last_environment(journal), here)
+    changes = list(dict.fromkeys(changes))
+    last_changes = environment.differences(lines.environments(journal)[-1], here)
     verdict.environment = changes or last_changes
     if elsewhere:
         verdict.unchecked.append(f"{_trainings(elsewhere)}: made in another environment")
@@ -148,7 +158,7 @@ def train_again(journal: list[Line], chosen: set[int], runner: Engine, torn: int
         verdict.unchecked.append("the test: it is run where all trainings are")
     elif ended:
         try:
-            test = test_of(chains, journal, run_all(runner, test_jobs(chains, journal)))
+            test = testing.outcome(chains, journal, run_all(runner, testing.jobs(chains, journal)))
         except JournalError as error:
             return Verdict(DIFFERENT, sentence=str(error))
         if not same(journal[-1]["test"], test):
@@ -169,17 +179,9 @@ def _decisions(journal: list[Line], here: Line) -> Iterator[tuple[int, int, Line
             n += 1
 
 
-def _last_environment(journal: list[Line]) -> dict[str, Any]:
-    return next(line["environment"] for line in reversed(journal) if "environment" in line)
-
-
 def _trainings(of: list[int]) -> str:
     more = f" and {len(of) - SHOWN} more" if len(of) > SHOWN else ""
     return f"the trainings of decisions {', '.join(map(str, of[:SHOWN]))}{more}"
-
-
-def _name(chains: Chains, line: Line, entry: Line) -> Name:
-    return Name(line["chain"], 0 if chains.paired else line["i"], line["k"], entry["r"])
 
 
 def sample(choice: str, decisions: list[Line], seed: int) -> set[int]:
@@ -210,7 +212,7 @@ def sample(choice: str, decisions: list[Line], seed: int) -> set[int]:
 
 
 def _sum_up(verdict: Verdict, ended: bool, torn: int) -> Verdict:
-    partly = bool(verdict.unchecked)
+    partly = bool(verdict.unchecked or verdict.environment)
     if torn:
         verdict.unchecked.append(f"the last line, of which there are {torn} bytes only")
     if not ended:

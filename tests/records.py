@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxmeta import tasks, tuning
 from jaxmeta.record.journal import FIRST_PREV, NAME, link
-from jaxmeta.study import Study, run
-from jaxmeta.training.program import Training
+from jaxmeta.study import run
+from tests.studies import FOUR, study
 
 
 @dataclass(frozen=True)
@@ -58,23 +57,15 @@ def rewrite(folder: Path, change: Any) -> None:
 
 def real(folder: Path) -> dict[str, Path]:
     """Studies that were run for true, each in a folder of its own under `folder`."""
-    spirals, sine, training = tasks.make("spirals"), tasks.make("sine"), Training(epochs=2)
-    poster = tuning.make(preset="poster", i_max=6, lr0=1e-3)
     studies = {
-        "three_way": Study(spirals, tuning.make(i_max=6), training),
-        "poster": Study(sine, poster, training),
-        "many": Study(
-            spirals,
-            tuning.make(preset="logarithmic", i_max=5),
-            training,
-            chains=2,
-            replicates=2,
-            keys="paired",
-        ),
-        "optuna": Study(sine, tuning.make("optuna", i_max=3), training),
+        "three_way": study(tuner="three_way", epochs=2, options={"i_max": 6}),
+        "poster": study("sine", preset="poster", epochs=2, options={"i_max": 6}),
+        "many": study(epochs=2, chains=2, replicates=2, keys="paired"),
+        "four": study(space=FOUR, epochs=2, options={"axes": "all"}),
+        "optuna": study("sine", "optuna", epochs=2, options={"i_max": 3}),
     }
-    for name, study in studies.items():
-        run(study, folder / name)
+    for name, one in studies.items():
+        run(one, folder / name, keep_weights=False)
     return {name: folder / name for name in studies}
 
 

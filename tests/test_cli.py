@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
         (["tune", "no_such_module:task"], "must name a function that can be imported"),
         (
             ["tune", "spirals", "--tuner", "gird"],
-            "tuner must be one of tune_learning_rate, three_way, grid",
+            "tuner must be one of poster, three_way, grid",
         ),
         (["tune", "spirals", "--preset", "best"], "preset must be one of poster, logarithmic"),
         (["tune", "spirals", "--tuner", "grid", "--p-eps", "0.1"], "grid takes .* got p_eps"),
@@ -38,25 +38,41 @@ def folder(tmp_path_factory):
         (["tune", "mnist", "--train-size", "0"], "train_size"),
         (["tune", "mnist", "--train-size", "99999"], "train_size"),
         (["tune", "spirals", "--dataset", "mnist"], "dataset"),
-        (["tune", "spirals", "--lr0", "0"], "lr0 must be a positive number, got 0.0"),
-        (["tune", "spirals", "--lr0", "nan"], "lr0 must be a positive number, got nan"),
-        (["tune", "spirals", "--eps", "-1"], "eps must be a positive number, got -1.0"),
+        (["tune", "spirals", "--tune", "learning_rate=0:1:log"], "low must be at least"),
+        (["tune", "spirals", "--tune", "learning_rate=nan:1:log"], "must be a number or a name"),
+        (["tune", "spirals", "--tune", "learning_rate=1e-3:1:-1"], "step must be positive"),
+        (["tune", "spirals", "--tune", "learning_rat"], "none for learning_rat"),
+        (
+            ["tune", "spirals", "--tune", "heat=0:1:0.5"],
+            "heat is a hyperparameter that nothing in spirals takes",
+        ),
+        (["tune", "spirals", "--tune", "=1,2"], "NAME or NAME=AXIS"),
+        (
+            ["tune", "spirals", "--tune", "batch_size=16,9999"],
+            "batch_size must be at most the 1200",
+        ),
+        (["tune", "spirals", "--tune", "optimizer=adam,adm"], "optimizer must be one of adam, sgd"),
+        (["tune", "spirals", "--tune", "width", "--set", "width=8"], "tuned or set, not both"),
+        (["tune", "spirals", "--set", "width"], "NAME=VALUE"),
+        (["tune", "spirals", "--set", "widht=8"], "did you mean width"),
         (["tune", "spirals", "--preset", "poster", "--p-eps", "0"], "p_eps must be above 0"),
-        (["tune", "spirals", "--batch-size", "0"], "batch_size must be at least 1, got 0"),
+        (
+            ["tune", "spirals", "--batch-size", "0"],
+            "batch_size must be a whole number, at least 1, got 0",
+        ),
         (["tune", "spirals", "--batch-size", "9999"], "batch_size must be at most the 1200"),
         (["tune", "spirals", "--epochs", "0"], "epochs must be at least 1, got 0"),
         (["tune", "spirals", "--patience", "-3"], "patience must be at least 1, got -3"),
         (["tune", "spirals", "--i-max", "0"], "i_max must be from 1 to 1000, got 0"),
         (
             ["tune", "spirals", "--preset", "poster", "--noprog-max", "0"],
-            "noprog_max must be at least 1",
+            "noprog_max must be from 1",
         ),
         (["tune", "spirals", "--seed", "-1"], "seed must be an integer from 0"),
         (
-            ["tune", "spirals", "--preset", "poster", "--geometry", "round"],
-            "geometry must be one of",
+            ["tune", "spirals", "--tuner", "grid", "--preset", "poster"],
+            "presets are of the tuner poster",
         ),
-        (["tune", "spirals", "--tuner", "grid", "--preset", "poster"], "a preset is of"),
         (["tune", "spirals", "--p-eps", "0.1"], "three_way takes .* got p_eps"),
         (["tune", "spirals", "--tuner", "optuna", "--sampler", "tp"], "sampler must be one of tpe"),
         (["tune", "spirals", "--chains", "0"], "chains must be at least 1"),
@@ -100,7 +116,9 @@ def test_show_json_holds_the_numbers_and_their_exact_form(folder, capsys):
     assert cli.main(["show", str(folder), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     first = shown["decisions"][0]
-    assert float.fromhex(first["learning_rate_hex"]) == first["learning_rate"]
+    (name,) = first["values"]
+    assert name == "learning_rate"
+    assert float.fromhex(first["values_hex"][name]) == first["values"][name]
 
 
 def test_replay_and_verify_answer_with_their_exit_status(folder, tmp_path, capsys):

@@ -3,14 +3,15 @@
 import os
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
 
 from jaxmeta import cli
 from jaxmeta.record.journal import JournalError
-from jaxmeta.tuning import TuneLearningRate
-from tests.report.lines import study_of, write
+from jaxmeta.tuning import PosterRule
+from tests.report.lines import STEPS, study_of, write
 
 
 def deep():
@@ -58,7 +59,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_an_error_is_one_sentence_and_its_status(name, monkeypatch, tmp_path, capsys):
     fail, status, words = CASES[name]
-    monkeypatch.setitem(cli.COMMANDS, "verify", lambda options: fail())
+    monkeypatch.setattr(import_module("jaxmeta.cli.verify"), "run", lambda options: fail())
     assert cli.main(["verify", str(tmp_path)]) == status
     out, err = capsys.readouterr()
     assert out == "" and words in err.splitlines()[-1]
@@ -83,7 +84,7 @@ def test_a_data_set_that_needs_tensorflow_says_so(tmp_path, monkeypatch, capsys)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "a"
-    write(folder, study_of(TuneLearningRate(i_max=2)), lambda _: [4000])
+    write(folder, study_of(PosterRule(STEPS, i_max=2)), lambda _: [4000])
     return folder
 
 

@@ -20,7 +20,7 @@ from jaxmeta.record.cache import NAME as AHEAD
 from jaxmeta.record.cache import Cache
 from jaxmeta.record.checkpoint import FOLDER
 from jaxmeta.record.journal import NAME, TIMES
-from jaxmeta.training.progress import Result
+from jaxmeta.trial import Result, Trial
 from tests import guard
 from tests.answers import Answer, bounded, said
 from tests.records import Raw, chained, lines_of, rewrite
@@ -71,13 +71,13 @@ def files(folder: Path) -> dict[str, bytes | str]:
     }
 
 
-def first(**changes: Any):
-    """A change of the first line: `a__b` is b in a."""
+def put(number: int, **changes: Any):
+    """A change of a line, from 0: `a__b` is b in a."""
 
     def change(lines: list[Any]) -> None:
         for way, value in changes.items():
-            *steps, last = way.split("__")
-            place = lines[0]
+            *steps, last = (int(step) if step.isdecimal() else step for step in way.split("__"))
+            place = lines[number]
             for step in steps:
                 place = place[step]
             place[last] = value
@@ -85,12 +85,29 @@ def first(**changes: Any):
     return change
 
 
+def first(**changes: Any):
+    return put(0, **changes)
+
+
 def gone(*names: str):
     return lambda lines: [lines[0].pop(name) for name in names]
 
 
-def decision(n: int, **changes: Any):
-    return lambda lines: lines[n].update(changes)
+def axis(**fields: Any):
+    """Another axis in the place of the study's only one."""
+    return first(space__learning_rate=fields)
+
+
+def changed(**fields: Any):
+    """The study's only axis, and something else about it."""
+    return lambda lines: lines[0]["space"]["learning_rate"].update(fields)
+
+
+def named(name: str):
+    def change(lines: list[Any]) -> None:
+        lines[0]["space"] = {name: lines[0]["space"]["learning_rate"]}
+
+    return change
 
 
 def measured(**changes: Any):
@@ -99,6 +116,7 @@ def measured(**changes: Any):
 
 OPTUNA = {"name": "optuna", "version": 1, "one": 805306368}
 DEEP = Raw("[" * 100_000 + "]" * 100_000)
+BINARY = {"kind": "choice", "values": ["a", "b"]}
 NO_RECORD = {
     "runs code": first(task=PWNED),
     "leaves": first(task={"name": "builtins:exit"}),
@@ -115,22 +133,81 @@ NO_RECORD = {
     "10^5 chains": first(chains=10**5),
     "10^9 replicates": first(replicates=10**9),
     "10^9 epochs": first(training__epochs=10**9),
-    "10^12 iterations": first(tuner__i_max=10**12),
+    "10^12 iterations": first(tuner__i_max=10**12, tuner__decisions=10**12),
+    "10^12 iterations that are said to be few": first(tuner__i_max=10**12),
     "10^7 lanes": first(lanes__width=10**7),
-    "10^9 positions": first(tuner__lattice__eps=1e-9),
-    "Optuna's 10^9 iterations": first(tuner={**OPTUNA, "i_max": 10**9}),
+    "Optuna's 10^9 iterations": first(
+        tuner={**OPTUNA, "decisions": 10**9, "sampler": "tpe", "i_max": 10**9}
+    ),
+    "a grid of 10^5 points an axis": first(
+        tuner={"name": "grid", "version": 1, "one": 805306368, "decisions": 9, "points": 10**5}
+    ),
+    # The search space.
+    "10^9 positions": axis(kind="linear", low=0.0, high=1.0, points=10**9),
+    "10^9 steps": axis(kind="linear", low=0.0, high=1.0, step=1e-9),
+    "10^6 values": axis(kind="values", values=[*range(10**6)]),
+    "10^6 choices": axis(kind="choice", values=[str(n) for n in range(10**6)]),
+    "1000 axes": first(space={f"a{n}": BINARY for n in range(1000)}),
+    "64 axes of 1000 choices": first(
+        space={f"a{n}": {"kind": "choice", "values": [*range(1000)]} for n in range(64)}
+    ),
+    "no axis": first(space={}),
+    "a list of axes": first(space=[{"kind": "choice", "values": ["a", "b"]}]),
+    "an axis of no kind": axis(low=0.0, high=1.0),
+    "an axis of an unknown kind": changed(kind="builtins:exit"),
+    "an axis of many kinds": changed(kind=["log"]),
+    "an axis of axes": axis(kind="choice", values=[BINARY, BINARY]),
+    "an axis nested deep": first(space__learning_rate=DEEP),
+    "an axis without positions": axis(kind="log", low=1e-6, high=1.0),
+    "an axis from nothing": changed(low=Raw("NaN")),
+    "an axis to infinity": changed(high=Raw("1e999")),
+    "an axis from text": changed(low="1e-6"),
+    "an axis from true": changed(low=True),
+    "an axis of two steps": changed(step=Raw('1.0,"step":0.5')),
+    "an axis of more fields": changed(shell=True),
+    "a start beyond the axis": changed(start=2.0),
+    "a choice with escapes": axis(kind="choice", values=["adam", ESCAPES]),
+    "a choice of half a character": axis(kind="choice", values=["adam", "\ud800"]),
+    "a choice of a megabyte": axis(kind="choice", values=["adam", "x" * 10**6]),
+    "a hyperparameter called by escapes": named(ESCAPES),
+    "a hyperparameter called class": named("class"),
+    "a hyperparameter called by markup": named("[bold]x[/]"),
+    "a hyperparameter of a megabyte": named("x" * 10**6),
+    "a hyperparameter that nobody has": named("__import__"),
+    # What is fixed, scored, promised, and the data.
+    "set: nobody takes it": first(fixed__shell="touch pwned"),
+    "set: tuned as well": first(fixed__learning_rate=0.1),
+    "set: 10^12 examples a batch": first(fixed__batch_size=10**12),
+    "set: no examples a batch": first(fixed__batch_size=0),
+    "set: words for examples": first(fixed__batch_size="all"),
+    "set: an optimizer that is code": first(fixed__optimizer="os:abort"),
+    "set: fewer than it was": lambda lines: lines[0]["fixed"].pop("batch_size"),
+    "set to a list": first(fixed__batch_size=[50]),
+    "set to nothing of a number": first(fixed__batch_size=Raw("NaN")),
+    "set by escapes": first(fixed={ESCAPES: ESCAPES}),
+    "set: 10^4 of them": first(fixed={str(n): n for n in range(10**4)}),
+    "a score of another kind": first(score__kind="loss"),
+    "a score that is text": first(score="correct predictions"),
+    "a score called by escapes": first(score__meaning=ESCAPES),
+    "a score out of nothing": first(score__of={}),
+    "a score out of 10^12": first(score__of__validation=10**12),
+    "a score out of fewer than none": first(score__of__test=-600),
+    "promises of all": first(promises="all"),
+    "promises of a list": first(promises=["fixed order"]),
+    "data called by escapes": first(data__name=ESCAPES),
+    "data of no digest": first(data__digest="0"),
+    "data nested deep": first(data__train=DEEP),
+    "data that are text": first(data="spirals"),
+    # Numbers and form.
     "true for a number": first(chains=True),
     "false for a number": first(seed=False),
-    "a float for a number": first(format=2.0),
+    "a float for a number": first(format=3.0),
     "a minus before zero": first(tuner__p_min=-0.0),
-    "a negative number": first(data__validation=-600),
     "a tuner that is text": first(tuner="x"),
     "a tuner without a name": lambda lines: lines[0]["tuner"].pop("name"),
     "nested deep": first(seed=DEEP),
     "nested deep in a place of no meaning": first(more=DEEP),
     "a number of 5,000 digits": first(seed=Raw("9" * 5000)),
-    "infinity": first(tuner__lattice__lr0=Raw("1e999")),
-    "no number": first(tuner__lattice__eps=Raw("NaN")),
     "a name twice": first(seed=Raw('0,"seed":1')),
     "half a character": first(task__name="\ud800"),
     "another order": lambda lines: lines.__setitem__(0, dict(reversed(lines[0].items()))),
@@ -139,20 +216,40 @@ NO_RECORD = {
     "an environment nested deep": first(environment={"cpu": DEEP}),
     "no tuner": gone("tuner"),
     "no data": gone("data"),
-    "NaN as a score": decision(1, score=Raw("NaN")),
-    "revisits forward": decision(1, revisits=3, trainings=[]),
-    "revisits before the beginning": decision(2, revisits=-1),
+    "no space": gone("space"),
+    # Decisions.
+    "NaN as a score": put(1, score=Raw("NaN")),
+    "revisits forward": put(1, revisits=3, trainings=[]),
+    "revisits before the beginning": put(2, revisits=-1),
     "a curve of nothing": measured(curve=[], losses=[], digests=[]),
     "fewer digests than epochs": measured(digests=[]),
     "more than all are right": measured(curve=[600, 1466], score=1466, best_epoch=2),
     "fewer than none are right": measured(curve=[-3, -2], score=-2, best_epoch=2),
+    "a program called by escapes": measured(compiled=ESCAPES),
+    "a program of half a digest": measured(compiled="0" * 16),
     "a decision that is a list": lambda lines: lines.__setitem__(2, []),
     "a decision without a name": lambda lines: lines[2].pop("line"),
-    "a decision named by a list": decision(2, line=[]),
+    "a decision named by a list": put(2, line=[]),
+    "a position of two axes": put(2, position=[1, 1]),
+    "a position of no axis": put(2, position=[]),
+    "a position that is none": put(2, position=[2**30], asked__position=[2**30]),
+    "a position of 10^5 axes": put(2, position=[0] * 10**5),
+    "values of another position": put(2, values__learning_rate="0x1.0000000000000p-1"),
+    "values of no axis": put(2, values={}),
+    "values of another name": put(2, values={"rate": "0x1.0624de0000000p-9"}),
+    "values with escapes": put(2, values__learning_rate=ESCAPES),
+    "masses of no move": put(2, asked__p=[[]]),
+    "masses of two moves": put(2, asked__p=[[1, 1]]),
+    "masses that are ragged": put(2, asked__p=[[1, 1, 1], [1]]),
+    "masses of no mass": put(2, asked__p=[[0, 0, 0]]),
+    "a move that there is not": put(2, asked__c=[4]),
+    "a draw of no move": put(2, asked__u=[]),
+    "the tuner stands nowhere": put(2, told__best=[2**30]),
+    "the tuner stands on two axes": put(2, told__best=[1, 1]),
 }
 # Decisions hold whatever was trained, so `replay` does not look at the task.
 TASK = {"runs code", "leaves", "calls what is imported", "a data set that leaves its folder"}
-TASK |= {name for name in NO_RECORD if name.startswith(("a task's", "an option"))}
+TASK |= {name for name in NO_RECORD if name.startswith(("a task's", "an option", "set:"))}
 ANSWERS = {"show": (0, 1, 2), "replay": (1, 2), "diff": (0, 1, 2), "resume": (1, 2)}
 
 
@@ -225,7 +322,7 @@ FORGED = {
     forged_test: verify.DIFFERENT,
     forged_weights: verify.DIFFERENT,
     forged_test_behind_another_environment: verify.DIFFERENT,  # its weights do not say 600
-    nothing_decided: verify.UNFINISHED,
+    nothing_decided: verify.CONSISTENT,  # its environment is not this one
     one_name_of_nothing: verify.CONSISTENT,
     false_until_the_last: verify.CONSISTENT,
     the_end_cut_off: verify.UNFINISHED,
@@ -334,14 +431,15 @@ def test_results_that_a_stranger_left_are_not_believed(who, copy, original, monk
     lines = lines_of(original)
     taken = [entry["curve"] for entry in lines[3]["trainings"]]
     assert len(lines_of(copy)) == 3 and [[600, 600]] != taken
-    name = f"0.{lines[3]['i']}.{lines[3]['k']}.0"
-    invented = Result(600, 1, 2, [600, 600], [0.5, 0.5], ["0" * 32] * 2, False)
+    name = str(Trial(0, lines[3]["i"], tuple(lines[3]["position"]), 0))
+    compiled = lines[1]["trainings"][0]["compiled"]
+    invented = Result(600, 1, 2, [600, 600], [0.5, 0.5], ["0" * 32] * 2, False, compiled)
     if who == "a stranger":
         monkeypatch.setenv("JAXMETA_STATE", str(tmp_path / "stranger"))
     Cache(copy, lines_of(copy), Result).put(name, invented)
     monkeypatch.undo()
     assert (copy / AHEAD).exists()
-    said("resume", copy).check(0 if who == "a stranger" else 2)  # λ_best's weights are others
+    said("resume", copy).check(0 if who == "a stranger" else 2)  # the best one's weights are others
     same = (copy / NAME).read_bytes() == (original / NAME).read_bytes()
     assert same == (who == "a stranger")
 
@@ -356,6 +454,30 @@ def test_a_record_runs_no_command(command, copy):
     answer = process(command, ".", cwd=copy).check(2)
     assert "subprocess:run" in answer.err and "--task" in answer.err
     assert files(copy) == before
+
+
+SIZES = {
+    "2^62 units": first(fixed__width=2**62),
+    "10^9 units": first(fixed__width=10**9),
+    "no units": first(fixed__width=0),
+    "fewer than no units": first(fixed__width=-5),
+    "units in words": first(fixed__width="[bold]"),
+    "half a unit": first(fixed__width=0.5),
+    "an axis of 2^62 units": first(
+        space={"width": {"kind": "values", "values": [2**62, 2**63 - 1]}},
+        fixed={"learning_rate": 0.001, "batch_size": 50, "steps_per_epoch": 0, "optimizer": "adam"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_network_that_nobody_can_hold_is_a_sentence(name, copy):
+    """The record may ask for it, and this machine says what it has not."""
+    rewrite(copy, SIZES[name])
+    rewrite(copy, all_cut_off)
+    with bounded():
+        for command in ("verify", "resume"):
+            assert "width must be" in said(command, copy).check(2).err
 
 
 def test_a_record_does_not_leave_for_the_verifier(copy):

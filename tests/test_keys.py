@@ -28,7 +28,20 @@ def test_all_names_and_indices_give_different_keys():
 
 
 def test_other_seeds_other_keys_and_the_largest_is_taken():
-    assert bits(keys.root(0)) != bits(keys.root(1)) != bits(keys.root(2**32 - 1))
+    seeds = (0, 1, 2**31, 2**32 - 1)
+    assert len({tuple(bits(keys.root(seed))) for seed in seeds}) == len(seeds)
+    for seed in seeds:
+        assert bits(keys.root(seed)) == bits(jax.random.key(seed, impl=keys.IMPL))
+
+
+def test_a_users_offset_of_seeds_changes_nothing():
+    ours = bits(keys.root(5))
+    jax.config.update("jax_random_seed_offset", 7)
+    try:
+        assert bits(jax.random.key(5, impl=keys.IMPL)) != ours  # the control
+        assert bits(keys.root(5)) == ours
+    finally:
+        jax.config.update("jax_random_seed_offset", 0)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])

@@ -17,29 +17,34 @@ ROOT = Path(__file__).parent.parent
 HOUSE = "jaxmeta"  # as an import: the table of contents, which stands above every room
 
 # The arrows, from the ground up: each room, and what it may import besides itself.
-GROUND = {"keys", "arithmetic", "options", "plain", "runtime", "score", "version"}
-CORE = GROUND | {"tuning", "training", "models", "record", "tasks", "replay", "engine"}
+GROUND = {
+    *("arithmetic", "arguments", "keys", "length", "options", "plain", "runtime", "score", "trial"),
+    "version",
+}
+CORE = GROUND | {
+    *("space", "tuning", "training", "supervised", "models", "record", "tasks", "engine"),
+    *("replay", "testing"),
+}
 MAY_IMPORT = {
-    "keys": set(),
-    "arithmetic": set(),
-    "options": set(),
-    "plain": set(),
-    "runtime": set(),
-    "version": set(),
-    "score": set(),
-    "tuning": GROUND,
-    "training": GROUND,
+    **{room: {"trial"} if room == "arguments" else set() for room in GROUND},
+    "space": GROUND,
+    "tuning": GROUND | {"space"},
+    "training": GROUND | {"space"},
     "models": GROUND,
-    "record": GROUND,
-    "tasks": GROUND | {"models", "training", "record"},  # a task knows no tuner
-    "replay": GROUND | {"tuning", "record"},  # decisions are checked with no training
-    "report": GROUND | {"tuning", "record"},  # from the record alone
-    "engine": GROUND | {"tuning", "training", "record", "tasks"},
+    "supervised": GROUND | {"space", "training", "models"},
+    "record": GROUND | {"space"},
+    # A task knows no tuner.
+    "tasks": GROUND | {"space", "models", "training", "supervised", "record"},
+    "replay": GROUND | {"space", "tuning", "record"},  # decisions are checked with no training
+    "report": GROUND | {"space", "record"},  # from the record alone
+    "engine": GROUND | {"space", "tuning", "training", "record"},
+    "testing": GROUND | {"tuning", "record", "engine"},
     "study": CORE,
     "verify": CORE | {"study"},
-    "judge": GROUND | {"tuning", "report"},  # a training is a look-up
-    "exits": GROUND | {"record"},
+    "judge": GROUND | {"space", "tuning", "report"},  # a training is a look-up
     "display": CORE | {"study", "report"},
+    "outcome": CORE | {"study", "report", "display"},
+    "exits": GROUND | {"record"},
 }
 ROOF = {"__init__", "__main__", "cli"}  # these may import anything
 
@@ -123,6 +128,31 @@ def test_arrows_run_one_way(module: Path) -> None:
 
 def test_the_study_is_where_tuner_program_and_record_meet() -> None:
     assert rooms_imported_by(Path("study.py")) >= {"tuning", "training", "record"}
+
+
+def test_no_two_files_import_each_other() -> None:
+    """A circle of two is the shortest; arrows between rooms leave no longer ones."""
+    package = ROOT / HOUSE
+    imports = {}
+    for module in [module for module in modules() if module.name != "__init__.py"]:
+        name = ".".join((HOUSE, *module.with_suffix("").parts))
+        source = (package / module).read_text()
+        found = re.findall(r"^from (jaxmeta[\w.]*) import|^import (jaxmeta[\w.]*)", source, re.M)
+        imports[name] = {one or other for one, other in found}
+    circles = [(a, b) for a, of in imports.items() for b in of if a in imports.get(b, ()) and a < b]
+    assert len(imports) > 60 and circles == []
+
+
+def test_tuners_and_trainings_know_no_hyperparameter_by_its_name() -> None:
+    """What is tuned is the business of the space and of the tasks' own defaults."""
+    rooms = ("space", "tuning", "training", "record", "engine", "report", "display", "cli")
+    naming = [
+        str(module)
+        for module in modules()
+        if room_of(module) in rooms or len(module.parts) == 1
+        if re.search(r"learning_rate|learning rate", (ROOT / HOUSE / module).read_text())
+    ]
+    assert naming in ([], ["cli/__init__.py", "cli/tune.py"])  # the examples of the help
 
 
 def test_importing_jaxmeta_loads_nothing_heavy() -> None:

@@ -7,12 +7,16 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_example_runs_as_it_stands(tmp_path, monkeypatch, capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_the_examples_run_as_they_stand(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
-    assert "learning_rate" in capsys.readouterr().out
-    assert (tmp_path / "runs" / "quadrants" / "journal.jsonl").exists()
+    examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(examples) == 2
+    for code in examples:
+        exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
+        best = capsys.readouterr().out.splitlines()[-1]
+        assert best.startswith("{'")
+    for name, answer in (("quadrants", "classification"), ("valley", "objective")):
+        assert (tmp_path / "runs" / name / "journal.jsonl").exists(), answer
 
 
 def test_every_make_target_it_names_exists():

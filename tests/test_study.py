@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,19 +13,17 @@ from flax import linen as nn
 from flax import nnx
 
 import jaxmeta
-from jaxmeta import keys, tasks, tuning
-from jaxmeta.engine.local import program_of
+from jaxmeta import keys, tasks
+from jaxmeta.engine.local import programs_of
 from jaxmeta.record.journal import JournalError, read
+from jaxmeta.space import Log, Space
 from jaxmeta.study import Study, run
-from jaxmeta.training.program import Training
+from jaxmeta.training import train
 from jaxmeta.verify import IDENTICAL, verify
+from tests.studies import FOUR, LOGARITHMIC, study
 
+HOPELESS = Space(learning_rate=Log(1e19, 1e20, points=2))
 TUNE = ["tune", "spirals", "--preset", "logarithmic", "--i-max", "5", "--epochs", "3"]
-
-
-def study(task="spirals", **options):
-    tuner = tuning.make(preset="logarithmic", i_max=4, **options)
-    return Study(tasks.make(task), tuner, Training(epochs=3))
 
 
 def in_a_process(*arguments, **environment):
@@ -63,10 +62,10 @@ def test_the_journal_tells_the_whole_story(tmp_path):
         (one,) = line["trainings"]
         assert line["score"] == max(one["curve"]) == one["curve"][one["best_epoch"] - 1]
         rate = float.fromhex(line["values"]["learning_rate"])
-        assert rate == tuning.PRESETS["logarithmic"].lattice(line["k"])
+        assert {"learning_rate": rate} == LOGARITHMIC.values(line["position"])
         assert len(one["digests"]) == len(one["curve"]) == len(one["losses"])
-    best, top = last["lambda_best"], last["best_score"]
-    assert best["k"] == decisions[-1]["told"]["k_best"]
+    best, top = last["recommended"], last["best_score"]
+    assert best["position"] == decisions[-1]["told"]["best"]
     assert top["score"] == max(line["score"] for line in decisions)
     assert last["test"]["of"] == 600 and 0 <= last["test"]["score"] <= 600
     (tested,) = last["test"]["trainings"]
@@ -76,13 +75,13 @@ def test_the_journal_tells_the_whole_story(tmp_path):
 def test_the_test_score_is_of_the_weights_that_the_record_names(tmp_path):
     the_study = study()
     last = run(the_study, tmp_path / "a")
-    program = program_of(the_study.recipe())
-    line = read(tmp_path / "a")[1 + last["lambda_best"]["i"]]
+    line = read(tmp_path / "a")[1 + last["recommended"]["i"]]
     rate = {"learning_rate": float.fromhex(line["values"]["learning_rate"])}
     key = keys.training(keys.root(0), line["i"], 0)
-    _, at = program.train(key, rate, until=line["trainings"][0]["best_epoch"])
-    test = the_study.task.data.test
-    logits, _ = the_study.task.apply(at.params, at.rest, jnp.asarray(test.x), None)
+    program, until = programs_of(the_study.recipe()).of(rate), line["trainings"][0]["best_epoch"]
+    _, at = train(program, key, rate, until=until)
+    test, network = the_study.task.data.test, the_study.task.network.network({})
+    logits, _ = network.apply(at.state.params, at.state.rest, jnp.asarray(test.x), None)
     assert last["test"]["score"] == int((np.argmax(logits, 1) == test.y).sum())
 
 
@@ -95,32 +94,28 @@ def test_an_exact_score_is_a_float_in_hexadecimal(tmp_path):
 
 
 def test_diverged_trainings_are_recorded_and_the_study_goes_on(tmp_path):
-    tuner = tuning.make("grid", lr_min=1e-2, lr_max=1e20, i_max=2)
-    end = run(Study(tasks.make("spirals"), tuner, Training(epochs=2)), tmp_path / "a")
+    wide = Space(learning_rate=Log(1e-2, 1e20, points=2))
+    end = run(study(tuner="grid", space=wide, epochs=2), tmp_path / "a")
     _, good, bad, _ = read(tmp_path / "a")
     assert (
         good["score"] != "diverged"
         and bad["score"] == "diverged" == bad["trainings"][0]["curve"][-1]
     )
-    assert end["lambda_best"]["k"] == 0
+    assert end["recommended"]["position"] == [0]
 
-    tuner = tuning.make("grid", lr_min=1e19, lr_max=1e20, i_max=2)
-    end = run(Study(tasks.make("spirals"), tuner, Training(epochs=2)), tmp_path / "b")
+    end = run(study(tuner="grid", space=HOPELESS, epochs=2), tmp_path / "b")
     assert end["test"]["score"] == "diverged"
 
 
 def test_scored_on_the_test_set_the_record_says_so(tmp_path):
-    the_study = Study(tasks.make("spirals"), tuning.make(i_max=1), Training(1), scored_on="test")
-    run(the_study, tmp_path / "a")
+    run(study(options={"i_max": 1}, epochs=1, scored_on="test"), tmp_path / "a")
     first, line, end = read(tmp_path / "a")
     assert first["scored_on"] == "test" and line["score"] == end["test"]["score"]
 
 
 def test_chains_and_replicates_on_paired_keys_from_end_to_end(tmp_path):
-    tuner = tuning.make(preset="logarithmic", i_max=5)
     design = {"chains": 2, "replicates": 3, "keys": "paired"}
-    the_study = Study(tasks.make("spirals"), tuner, Training(epochs=2), **design)
-    end = run(the_study, tmp_path / "a")
+    end = run(study(options={"i_max": 5}, epochs=2, **design), tmp_path / "a")
     first, *decisions, _ = read(tmp_path / "a")
     assert {name: first[name] for name in design} == design
     assert len(decisions) == end["decisions"] == 10
@@ -130,24 +125,22 @@ def test_chains_and_replicates_on_paired_keys_from_end_to_end(tmp_path):
             assert line["score"] == sum(one["score"] for one in line["trainings"])
     assert end["trainings"] == sum(len(line["trainings"]) for line in decisions) < 30
     best = max(end["chains"], key=lambda point: point["score"])
-    assert end["lambda_best"] == best and [point["chain"] for point in end["chains"]] == [0, 1]
+    assert end["recommended"] == best and [point["chain"] for point in end["chains"]] == [0, 1]
     test = end["test"]
     assert test["of"] == 3 * 600 and test["score"] == sum(one["score"] for one in test["trainings"])
     assert verify(tmp_path / "a").answer == IDENTICAL
 
 
 def test_a_float_score_of_replicates_is_their_sum(tmp_path):
-    run(Study(tasks.make("sine"), tuning.make(i_max=1), Training(1), replicates=2), tmp_path / "a")
+    run(study("sine", options={"i_max": 1}, epochs=1, replicates=2), tmp_path / "a")
     _, line, end = read(tmp_path / "a")
     parts = [float.fromhex(one["score"]) for one in line["trainings"]]
     assert float.fromhex(line["score"]) == np.float32(sum(parts))
-    assert float.fromhex(end["test"]["score"]) < 0 and end["test"]["of"] == 512
+    assert float.fromhex(end["test"]["score"]) < 0 and end["test"]["of"] is None
 
 
 def test_a_replicate_that_diverges_sinks_its_decision_and_the_test(tmp_path):
-    tuner = tuning.make("grid", lr_min=1e19, lr_max=1e20, i_max=2)
-    study = Study(tasks.make("spirals"), tuner, Training(epochs=1), replicates=2)
-    end = run(study, tmp_path / "a")
+    end = run(study(tuner="grid", space=HOPELESS, epochs=1, replicates=2), tmp_path / "a")
     assert end["test"] == {"score": "diverged", "of": 1200, "trainings": []}
 
 
@@ -203,7 +196,8 @@ def test_a_users_own_network_and_arrays_twice_the_same(tmp_path, net):
     data = jaxmeta.arrays("quadrants", x[:300], y[:300], test=(x[300:], y[300:]))
     task = jaxmeta.classification("mine", net, data)
     for name in "ab":
-        run(Study(task, tuning.make(i_max=2), Training(2, batch_size=20)), tmp_path / name)
+        twice = study(task, options={"i_max": 2}, epochs=2, fixed={"batch_size": 20})
+        run(twice, tmp_path / name)
     a, b = ((tmp_path / name / "journal.jsonl").read_bytes() for name in "ab")
     assert a == b
 
@@ -231,3 +225,55 @@ def test_a_network_with_too_few_outputs_is_met_at_the_door(tmp_path):
     task = jaxmeta.classification("five", Linen(), data)
     with pytest.raises(ValueError, match="5 classes"):
         run(Study(task), tmp_path / "a")
+
+
+def test_a_study_of_four_axes_is_the_same_bytes_alone_and_in_workers(tmp_path):
+    """And true: many variants, each compiled once in a process."""
+    options = {"options": {"i_max": 8}, "space": FOUR, "epochs": 1}
+    run(study(**options), tmp_path / "a", lookahead=0)
+    run(study(**options), tmp_path / "b", workers=2)
+    a, b = ((tmp_path / name / "journal.jsonl").read_bytes() for name in "ab")
+    assert a == b
+    lines = [line for line in read(tmp_path / "a") if line["line"] == "decision"]
+    assert len({(line["values"]["batch_size"], line["values"]["optimizer"]) for line in lines}) > 2
+    assert verify(tmp_path / "a").answer == IDENTICAL
+
+
+def test_a_hyperparameter_is_tuned_or_set_and_known(tmp_path):
+    for fixed, words in (
+        ({"learning_rate": 0.1}, "tuned or set, not both"),
+        ({"widht": 8}, "did you mean width"),
+        ({"batch_size": 0}, "batch_size must be"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            study(fixed=fixed)
+
+
+def test_another_program_than_the_records_is_refused(tmp_path):
+    """The task's own code was changed while the study rested."""
+    from flax import linen
+
+    def task(factor):
+        class Net(linen.Module):
+            @linen.compact
+            def __call__(self, x):
+                return linen.Dense(3)(x) * factor
+
+        return jaxmeta.classification("mine", Net(), tasks.make("spirals").data)
+
+    run(study(task(1.0), options={"i_max": 2}, epochs=1), tmp_path / "a")
+    journal = tmp_path / "a" / "journal.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:2]))
+    with pytest.raises(JournalError, match="environment must be that of the record"):
+        jaxmeta.resume(tmp_path / "a", task(2.0))
+
+
+def test_a_record_of_optunas_names_its_version(tmp_path):
+    """Its decisions hang on it, so that another one is another environment."""
+    pytest.importorskip("optuna")
+    run(study(tuner="optuna", options={"i_max": 2}, epochs=1), tmp_path / "a")
+    first = read(tmp_path / "a")[0]
+    assert first["environment"]["optuna"] == metadata.version("optuna")
+    run(study(options={"i_max": 1}, epochs=1), tmp_path / "b")
+    assert "optuna" not in read(tmp_path / "b")[0]["environment"]
+    assert verify(tmp_path / "a").answer == IDENTICAL

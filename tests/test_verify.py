@@ -4,21 +4,21 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from jaxmeta import tasks, tuning, verify
+from jaxmeta import tasks, verify
 from jaxmeta.record.journal import FIRST_PREV, NAME, JournalError, encode, link, read
-from jaxmeta.study import Study, resume, run
-from jaxmeta.training.program import Training
+from jaxmeta.study import resume, run
+from tests.studies import FOUR, study
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "a"
-    tuner = tuning.make(preset="logarithmic", i_max=4)
-    run(Study(tasks.make("spirals"), tuner, Training(epochs=3)), folder)
+    run(study(), folder)
     return folder
 
 
@@ -190,6 +190,21 @@ def test_a_later_line_that_no_study_has_is_different(copy):
     assert verdict.answer == verify.DIFFERENT and "line 2 must have score" in verdict.sentence
 
 
+def test_a_variants_own_program_is_part_of_the_record(tmp_path):
+    """A study of many variants: where one was compiled otherwise, its trials are not compared."""
+    run(study(options={"i_max": 6}, space=FOUR, epochs=1), tmp_path / "a")
+    whole = read(tmp_path / "a")
+    assert len({line["trainings"][0]["compiled"] for line in whole[1:-1]}) > 1
+    assert verify.verify(tmp_path / "a").answer == verify.IDENTICAL
+    of = whole[1]["trainings"][0]["compiled"]
+    (n,) = [n for n in range(2, 7) if whole[n]["trainings"][0]["compiled"] != of][:1]
+    forged = lambda lines: lines[n]["trainings"][0].update(compiled="0" * 32)  # noqa: E731
+    rewrite(tmp_path / "a", forged)
+    verdict = verify.verify(tmp_path / "a")
+    assert verdict.answer == verify.CONSISTENT and n - 1 not in verdict.checked
+    assert any("compiled program at" in words for words in verdict.environment)
+
+
 def test_other_data_under_the_same_name_are_found(copy):
     rewrite(copy, lambda lines: lines[0]["data"].update(digest="0" * 64))
     verdict = verify.verify(copy)
@@ -245,8 +260,8 @@ def test_a_record_edited_before_resuming_is_refused(copy):
 
 def test_a_task_made_in_python_must_be_handed_over(tmp_path, original):
     task = tasks.make("spirals")
-    mine = tasks.Task(**{**task.__dict__, "name": "mine", "options": {}})
-    run(Study(mine, tuning.make(i_max=2), Training(1)), tmp_path / "a")
+    mine = replace(task, name="mine", options={})
+    run(study(mine, options={"i_max": 2}, epochs=1), tmp_path / "a")
     whole = (tmp_path / "a" / NAME).read_bytes()
     (tmp_path / "a" / NAME).write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
     with pytest.raises(JournalError, match="jaxmeta.resume"):
@@ -257,12 +272,13 @@ def test_a_task_made_in_python_must_be_handed_over(tmp_path, original):
 
 
 MODULE = """
-from jaxmeta import Task, tasks
+from dataclasses import replace
+
+from jaxmeta import tasks
 
 
 def steep(train_size: int | None = None):
-    one = tasks.make("spirals", train_size=train_size)
-    return Task(**{**one.__dict__, "name": "steep"})
+    return replace(tasks.make("spirals", train_size=train_size), name="steep")
 """
 
 

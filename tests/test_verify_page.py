@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from jaxmeta import cli, verify
-from jaxmeta.record import cache, checkpoint, files, journal, schema
+from jaxmeta.record import cache, checkpoint, files, journal, lines, schema, weights
 from jaxmeta.report import parting, picture
+from jaxmeta.space import Linear
+from jaxmeta.space.lists import LONGEST
+from jaxmeta.space.space import KINDS, MOST_AXES
 from jaxmeta.tasks import TASKS
+from jaxmeta.trial import Result
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "verify.md").read_text()
@@ -82,7 +86,7 @@ def test_every_option_it_names_exists(capsys):
 def test_every_file_it_names_is_one_of_a_study():
     named = set(re.findall(r"`([\w/.]+)`", "".join(row[0] for row in rows("file")[2:])))
     assert named == {
-        *(journal.NAME, journal.TIMES, cache.NAME, f"{checkpoint.FOLDER}/"),
+        *(journal.NAME, journal.TIMES, cache.NAME, f"{checkpoint.FOLDER}/", f"{weights.FOLDER}/"),
         *(*picture.NAMES, *parting.NAMES),
     }
 
@@ -90,4 +94,12 @@ def test_every_file_it_names_is_one_of_a_study():
 def test_its_tasks_and_limits_are_the_programs():
     assert f"({', '.join(f'`{name}`' for name in TASKS)})" in FLAT
     limits = f"({schema.CHAINS:,} chains, {schema.DECISIONS:,} decisions, {schema.EPOCHS:,} epochs"
-    assert f"{limits}, {files.WHOLE >> 20} MiB of journal)" in FLAT
+    axes = f"{MOST_AXES} axes, whose positions are 32-bit integers or one of {LONGEST:,} listed"
+    assert f"{limits}, {files.WHOLE >> 20} MiB of journal; {axes} values)" in FLAT
+    assert f"Axes are of {['no', 'one', 'two', 'three', 'four'][len(KINDS)]} kinds" in FLAT
+
+
+def test_every_field_it_names_is_one_of_a_record():
+    assert "(`high`, for one)" in FLAT and "high" in Linear(0, 1, 0.5).to_record()
+    result = Result(1, 1, 1, [1], [0.5], ["0" * 32], False, "0" * 32)
+    assert "(`compiled`)" in FLAT and "compiled" in lines.training_entry("count", 0, result)

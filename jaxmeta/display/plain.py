@@ -5,13 +5,17 @@ from typing import Self
 from rich.console import Console
 
 from jaxmeta.display.watching import Watching, lanes
-from jaxmeta.engine.supply import Scoreboard
+from jaxmeta.engine.scheduler import Utilization
 from jaxmeta.plain import plain
 from jaxmeta.record.journal import Line
-from jaxmeta.report.story import Choice, Row, choice, show_rate
+from jaxmeta.report.moves import Move, read_moves
+from jaxmeta.report.story import Row
 from jaxmeta.report.table import show_spread
-from jaxmeta.training.progress import Result
-from jaxmeta.tuning import Name, Turn
+from jaxmeta.report.words import show_values
+from jaxmeta.space import show
+from jaxmeta.trial import Decision, Result, Suggestion, Trial
+
+MOVES = 8  # so many probabilities are written out
 
 
 class Plain(Watching):
@@ -20,8 +24,8 @@ class Plain(Watching):
     def __init__(self, console: Console, lines: list[Line]) -> None:
         super().__init__(lines)
         self._console = console
-        self._turn: Turn | None = None
-        self._board: Scoreboard | None = None
+        self._decision: Decision | None = None
+        self._use: Utilization | None = None
 
     def __enter__(self) -> Self:
         if self.story.rows:
@@ -34,19 +38,26 @@ class Plain(Watching):
         encoding, file = self._console.encoding, self._console.file
         print(plain(words).encode(encoding, "replace").decode(encoding), file=file, flush=True)
 
-    def asked(self, turn: Turn, board: Scoreboard) -> None:
-        self._turn, self._board = turn, board
-        wanted, done = turn.wanted, len(self.story.rows)
-        rate = show_rate(wanted.values["learning_rate"])
-        chain = f"chain {turn.chain}, " if self.story.chains > 1 else ""
-        number = f"training {done + 1} of at most {self.story.at_most}"
-        self._say(f"{number}: {chain}i = {wanted.i}, λ = {rate}{_why(choice(wanted.asked))}")
+    def asked(self, decision: Decision, use: Utilization) -> None:
+        self._decision, self._use = decision, use
+        suggestion, done = decision.suggestion, len(self.story.rows)
+        chain = f"chain {decision.chain}, " if self.story.chains > 1 else ""
+        number = f"decision {done + 1} of at most {self.story.at_most}: {chain}i = {suggestion.i}"
+        self._say(f"{number}, {self._values(suggestion)}")
 
-    def epoch(self, name: Name, result: Result) -> None:
+    def _values(self, suggestion: Suggestion) -> str:
+        """The hyperparameters, each with how it came about."""
+        moves = read_moves(self.story.space, suggestion.asked) or [None] * self.story.space.d
+        return ", ".join(
+            f"{name} = {show(value)}{_why(move) if move else ''}"
+            for (name, value), move in zip(suggestion.values.items(), moves, strict=True)
+        )
+
+    def epoch(self, trial: Trial, result: Result) -> None:
         """Of what the decision waits for; what runs ahead of need is not spoken of."""
-        if self._turn is not None and name in self._turn.trainings:
-            at, several = self.at(result), len(self._turn.trainings) > 1
-            which = f"replicate {name.r}, " if several else ""
+        if self._decision is not None and trial in self._decision.trials:
+            at, several = self.at(result), len(self._decision.trials) > 1
+            which = f"replicate {trial.r}, " if several else ""
             self._say(f"  {which}epoch {at.epoch} of at most {self.epochs}: {at.score}")
 
     def told(self, line: Line) -> None:
@@ -66,18 +77,23 @@ class Plain(Watching):
 
     def ended(self, line: Line) -> None:
         self.learn(line)
-        best = self.story.lambda_best
-        assert best is not None  # a study that ended has trainings
+        best = self.story.recommended
+        assert best is not None  # a study that ended has trials
         self._say(self.story.ending)
-        if self._board is not None and (words := lanes(self._board)):
-            self._say(words)
-        self._say(f"λ_best = {show_rate(best.learning_rate)}, test: {self.story.test}")
+        if self._use is not None:
+            programs = self.programs(self._use)
+            for words in (lanes(self._use), f"programs: {programs}" if programs else ""):
+                if words:
+                    self._say(words)
+        test = "" if self.story.test is None else f"; test: {self.story.test}"
+        self._say(f"recommended: {show_values(best.values)}; score: {best.score}{test}")
 
 
-def _why(why: Choice) -> str:
-    """How a learning rate came about, in parentheses."""
-    if why.p is None or why.u is None:
+def _why(move: Move) -> str:
+    """How a value came about, in parentheses; nothing where nothing was drawn."""
+    if move.u is None:
         return ""
-    held = ", held at the bound" if why.held else ""
-    p = " ".join(f"{mass:.2f}" for mass in why.p)
-    return f" ({why.move}{held}, u = {why.u:.2f}, p = {p})"
+    held = ", held at the bound" if move.held else ""
+    p = " ".join(f"{mass:.2f}" for mass in move.p[:MOVES])
+    more = " …" if len(move.p) > MOVES else ""
+    return f" ({move.word}{held}, u = {move.u:.2f}, p = {p}{more})"

@@ -2,15 +2,16 @@
 
 from typing import NamedTuple
 
-from jaxmeta.engine.supply import Scoreboard
+from jaxmeta.engine.scheduler import Utilization
 from jaxmeta.record.journal import Line
 from jaxmeta.record.lines import show
-from jaxmeta.report.story import Score, read_score, story
-from jaxmeta.training.progress import Result
+from jaxmeta.report.score import Score, read_score
+from jaxmeta.report.story import story
+from jaxmeta.trial import Result
 
 
 class At(NamedTuple):
-    """A training at the end of an epoch."""
+    """A trial at the end of an epoch."""
 
     epoch: int
     score: Score
@@ -31,22 +32,27 @@ class Watching:
 
     @property
     def epochs(self) -> int:
-        """N, of each training."""
+        """Of each trial, at most."""
         return self.story.training_options["epochs"]
 
     def at(self, result: Result) -> At:
-        kind, of = self.story.score, self.story.of
+        kind, of = self.story.kind, self.story.of
         ranks = result.curve[-1], result.score
         return At(result.epochs, *(read_score(show(kind, rank), of) for rank in ranks))
 
+    def programs(self, use: Utilization) -> str:
+        """How many programs were compiled; nothing where one is enough for the whole space."""
+        variants = self.story.space.variants
+        return f"{use.programs} of at most {variants} compiled" if variants > 1 else ""
 
-def lanes(board: Scoreboard) -> str:
-    """The scoreboard in one line; nothing where one training runs after the other."""
-    if board.lanes == 1:
+
+def lanes(use: Utilization) -> str:
+    """How well the lanes are used, in one line; nothing where one trial runs after the other."""
+    if use.lanes == 1:
         return ""
-    words = [f"{board.busy} of {board.lanes} lanes busy"]
-    words.append(f"look-ahead: {board.hits} hits, {board.misses} misses")
-    if board.trainings:
-        words.append(f"{board.trainings / board.seconds:.3g} trainings/s")
-        words.append(f"{board.speed_up:.2f} x one at a time")
+    words = [f"{use.busy} of {use.lanes} lanes busy"]
+    words.append(f"look-ahead: {use.hits} hits, {use.misses} misses")
+    if use.trials:
+        words.append(f"{use.trials / use.seconds:.3g} trials/s")
+        words.append(f"{use.speed_up:.2f} x one at a time")
     return ", ".join(words)

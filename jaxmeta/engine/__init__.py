@@ -1,4 +1,4 @@
-"""Engines: what runs trainings, here or elsewhere, and the supply of their results."""
+"""Engines: what runs trials, here or elsewhere, and the schedule of them."""
 
 from jaxmeta.engine.local import Local
 from jaxmeta.engine.protocol import Engine, Event, Job, Recipe

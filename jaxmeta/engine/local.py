@@ -1,7 +1,9 @@
-"""Trainings in this process: a thread for each device, and on each device the lanes of one program.
+"""Trials in this process: a thread for each device, and on each device the lanes of its programs.
 
-A lane is refilled whenever its training comes to its end, at the end of an epoch of all, so that a
-training that stops early or diverges holds nobody up.
+A device holds as many trials as a program has lanes, of whatever variants (`training.variants`):
+the lanes of each program hold trials of one variant, and the programs take turns, an epoch each. So
+no trial waits for another variant to be finished. A lane is refilled whenever its trial comes to
+its end, at the end of an epoch of all, so that one that stops early or diverges holds nobody up.
 """
 
 import threading
@@ -16,17 +18,22 @@ import jax.numpy as jnp
 
 from jaxmeta import keys
 from jaxmeta.engine.protocol import Event, Job, Recipe
-from jaxmeta.record import environment
+from jaxmeta.record import environment, weights
 from jaxmeta.record.checkpoint import Checkpoints
-from jaxmeta.training.batch import Batch
-from jaxmeta.training.program import Program
+from jaxmeta.training import Program, Programs, Stack
+from jaxmeta.training.variants import Variant, variant
 
 
-def program_of(recipe: Recipe, device: Any = None) -> Program:
-    """Train_N as `recipe` has it."""
-    data = recipe.task.data
-    evaluation = getattr(data, recipe.scored_on)
-    return Program(recipe.task, data.train, evaluation, recipe.training, recipe.lanes, device)
+def programs_of(recipe: Recipe, device: Any = None) -> Programs:
+    """Train_N as `recipe` has it, a program for each variant."""
+    return Programs(
+        recipe.trainable,
+        recipe.training,
+        recipe.constants,
+        recipe.scored_on,
+        recipe.lanes,
+        device,
+    )
 
 
 class Local:
@@ -36,12 +43,12 @@ class Local:
         self._recipe = recipe
         # The default device is left unnamed, so that its program is that of a process with one.
         self._programs = [
-            program_of(recipe, None if d == 0 else device)
+            programs_of(recipe, None if d == 0 else device)
             for d, device in enumerate(jax.local_devices())
         ]
         self._wanted: list[Job] = []
-        self._running: dict[str, int] = {}  # the device of each training in a lane
-        self._done: set[str] = set()  # and are wanted by somebody who has not heard of it yet
+        self._running: dict[str, int] = {}  # the device of each trial in a lane
+        self._done: set[str] = set()  # ended trials that are wanted until their event is read
         self._changed = threading.Condition()
         self._closing = False
         self._happened: SimpleQueue[list[Event] | BaseException] = SimpleQueue()
@@ -52,7 +59,8 @@ class Local:
         return len(self._programs) * self._recipe.lanes.width
 
     def surroundings(self) -> dict[str, Any]:
-        return {**environment.fingerprint(), **self._programs[0].fingerprint()}
+        first = self._programs[0].of(self._recipe.start)
+        return {**environment.fingerprint(), **first.digests()}
 
     def want(self, jobs: Sequence[Job]) -> None:
         with self._changed:
@@ -67,8 +75,8 @@ class Local:
         return happened
 
     def __enter__(self) -> "Local":
-        for d, program in enumerate(self._programs):
-            thread = threading.Thread(target=self._serve, args=(d, program), daemon=True)
+        for d, programs in enumerate(self._programs):
+            thread = threading.Thread(target=self._serve, args=(d, programs), daemon=True)
             self._threads.append(thread)
             thread.start()
         return self
@@ -80,16 +88,23 @@ class Local:
         for thread in self._threads:
             thread.join()
 
-    def _serve(self, d: int, program: Program) -> None:
+    def _serve(self, d: int, programs: Programs) -> None:
         """The life of one device."""
+        at_work: dict[Variant, _Lanes] = {}
         try:
-            lanes = _Lanes(self._recipe, program)
             while (jobs := self._jobs(d)) is not None:
-                lanes.hold(jobs)
-                events = lanes.epoch()
-                with self._changed:
-                    self._done |= {event.name for event in events if event.done}
-                self._happened.put(events)
+                wanted = {variant(job.values): job.values for job in jobs}
+                for one in wanted.keys() - at_work.keys():
+                    at_work[one] = _Lanes(self._recipe, programs.of(wanted[one]))
+                for one, lanes in list(at_work.items()):
+                    lanes.hold([job for job in jobs if variant(job.values) == one])
+                    if not lanes.jobs:
+                        del at_work[one]  # and with it the memory of its lanes; the code is kept
+                for lanes in at_work.values():
+                    events = [e._replace(programs=len(programs)) for e in lanes.epoch()]
+                    with self._changed:
+                        self._done |= {event.name for event in events if event.done}
+                    self._happened.put(events)
         except BaseException as error:  # noqa: BLE001 raised where it is heard, in `next`
             self._happened.put(error)
 
@@ -112,16 +127,17 @@ class Local:
 
 
 class _Lanes:
-    """The lanes of one device and the jobs in them."""
+    """The lanes of one program and the jobs in them."""
 
     def __init__(self, recipe: Recipe, program: Program) -> None:
         self._recipe, self._program = recipe, program
+        data = recipe.trainable.data_record()
         self._checkpoints = Checkpoints(
             Path(recipe.folder) if recipe.folder else None,
-            f"{recipe.task.name} {recipe.task.data.digest} {recipe.training} {recipe.scored_on} "
-            f"{recipe.lanes}",
+            f"{recipe.trainable.name} {data} {recipe.constants} {recipe.training} "
+            f"{recipe.scored_on} {recipe.lanes}",
         )
-        self._batch = Batch(program)
+        self._stack = Stack(program)
         self._jobs: list[Job | None] = [None] * recipe.lanes.width
         self._epochs = [0] * recipe.lanes.width  # done, of each
         self._since = [0.0] * recipe.lanes.width
@@ -144,33 +160,41 @@ class _Lanes:
 
     def _start(self, lane: int, job: Job) -> None:
         self._since[lane] = time.monotonic()
-        key = jax.random.wrap_key_data(jnp.array(job.key, jnp.uint32), impl=keys.IMPL)
-        at = self._program.fresh(key, job.values)
+        at = self._program.fresh(_key(job), job.values)
         at = self._checkpoints.load(job.name, at, f"{job.key} {job.values}") or at
-        self._batch.start(lane, at, key, job.values)
+        self._stack.start(lane, at, _key(job), job.values)
         self._jobs[lane], self._epochs[lane] = job, int(at.epoch)
 
     def epoch(self) -> list[Event]:
         """One epoch of every job."""
-        training = self._recipe.training
         real = [(lane, job) for lane, job in enumerate(self._jobs) if job is not None]
-        self._batch.advance({lane: self._epochs[lane] + 1 for lane, _ in real})
-        results, events = self._batch.results(), []
+        self._stack.advance({lane: self._epochs[lane] + 1 for lane, _ in real})
+        results, events = self._stack.results(), []
         for lane, job in real:
             result = results[lane]
             self._epochs[lane] = result.epochs
-            done = training.ended(result) or result.epochs == job.epochs
-            test = self._test(lane) if done and job.test else None
+            done = result.epochs == job.epochs or self._recipe.training.ended(
+                result.epochs, result.best_epoch, result.diverged
+            )
+            test = self._at_the_end(lane, job) if done else None
             seconds = time.monotonic() - self._since[lane]
-            events.append(Event(job.name, result, done, seconds, test))
+            events.append(Event(job.name, result, done, seconds, test=test))
             if done:
                 self._jobs[lane] = None
             elif self._checkpoints.due(job.name):
-                self._checkpoints.save(job.name, result.epochs, self._batch.progress(lane))
+                self._checkpoints.save(job.name, result.epochs, self._stack.progress(lane))
         return events
 
-    def _test(self, lane: int) -> int:
-        at = self._batch.progress(lane)
-        data = jax.tree.map(jnp.asarray, tuple(self._recipe.task.data.test))
-        points, _ = self._program.evaluate(at.params, at.rest, data)
-        return int(points)
+    def _at_the_end(self, lane: int, job: Job) -> int | None:
+        """The score on the test set, and what is kept is kept, where `job` wants it."""
+        if not (job.test or job.keep):
+            return None
+        at = self._stack.progress(lane)
+        kept = self._recipe.trainable.kept(at.state) if job.keep else None
+        if kept is not None:
+            weights.save(Path(job.keep), kept)
+        return self._program.score("test", _key(job), job.values, at) if job.test else None
+
+
+def _key(job: Job) -> jax.Array:
+    return jax.random.wrap_key_data(jnp.array(job.key, jnp.uint32), impl=keys.IMPL)

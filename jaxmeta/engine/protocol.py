@@ -1,4 +1,4 @@
-"""What runs trainings: told which are wanted now, it says what comes of them, in any order.
+"""What runs trials: told which are wanted now, it says what comes of them, in any order.
 
 An engine knows no tuner and no journal. All that passes through this interface can be sent from one
 process to another, so what stands behind it may be this process (`local`), several on this machine
@@ -9,57 +9,63 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from jaxmeta.tasks import Task
-from jaxmeta.training.lanes import Lanes
-from jaxmeta.training.program import Training
-from jaxmeta.training.progress import Result
+from jaxmeta.training import Lanes, Trainable, Training
+from jaxmeta.trial import Result, Values
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that an engine needs to build the training program of a study.
+    """All that an engine needs to build the training programs of a study.
 
     Attributes:
-      task: what is trained.
-      training: epochs, patience and batches.
+      trainable: what is trained.
+      training: epochs and patience.
+      constants: the hyperparameters that are the same in all trials.
+      start: those of the search space in the first trial; its program stands for the study in the
+        fingerprint.
       scored_on: the split that scores are taken on.
-      lanes: trainings in one compiled program.
-      folder: where trainings in progress are saved, so that a kill costs little; "": nowhere.
+      lanes: trials in one compiled program.
+      folder: where trials in progress are saved, so that a kill costs little; "": nowhere.
     """
 
-    task: Task
+    trainable: Trainable
     training: Training
+    constants: Values
+    start: Values
     scored_on: str
     lanes: Lanes
     folder: str = ""
 
 
 class Job(NamedTuple):
-    """A training to be run.
+    """A trial to be run.
 
     Attributes:
       name: tells it from all others of the study; it is part of a file's name.
       key: the data of its key, two 32-bit words.
-      values: its hyperparameters, float32 values.
+      values: its hyperparameters, those of the search space: floats are traced, all else is static.
       epochs: stop after so many; None for all that are wanted.
       test: at its end, look at the test set.
+      keep: at its end, write what is to be kept of it into this folder; "": nowhere.
     """
 
     name: str
     key: tuple[int, int]
-    values: dict[str, float]
+    values: Values
     epochs: int | None = None
     test: bool = False
+    keep: str = ""
 
 
 class Event(NamedTuple):
-    """A training has come to the end of an epoch, or to its own end.
+    """A trial has come to the end of an epoch, or to its own end.
 
     Attributes:
       name: of its job.
       result: what it has to show so far.
       done: it has come to its end, and its lane is free.
       seconds: that it took in this engine so far.
+      programs: how many variants the engine that ran it has compiled so far.
       test: the score on the test set, where the job asked for it.
     """
 
@@ -67,19 +73,20 @@ class Event(NamedTuple):
     result: Result
     done: bool
     seconds: float
+    programs: int = 1
     test: int | None = None
 
 
 class Engine(Protocol):
-    """Lanes for trainings; use it in a `with` statement."""
+    """Lanes for trials; use it in a `with` statement."""
 
     @property
     def lanes(self) -> int:
-        """How many trainings run side by side."""
+        """How many trials run side by side."""
         ...
 
     def surroundings(self) -> dict[str, Any]:
-        """The fingerprint of the environment that trainings run in, and of their program."""
+        """The fingerprint of the environment that trials run in, and of the first one's program."""
         ...
 
     def want(self, jobs: Sequence[Job]) -> None:
@@ -91,7 +98,7 @@ class Engine(Protocol):
         """Wait until something happens, and all that has; never called with nothing wanted.
 
         Raises:
-          JournalError: trainings cannot be run any more.
+          JournalError: trials cannot be run any more.
         """
         ...
 

@@ -80,7 +80,7 @@ def groups(fields: dict[str, Field]) -> dict[str, list[str]]:
 
 
 def pages(
-    results: Results, fields: dict[str, Field], seed: int, mode: str
+    results: Results, fields: dict[str, Field], mode: str
 ) -> tuple[list[str], dict[str, dict[str, Line]]]:
     """All tables of one mode, as text and as numbers."""
     rows, boards = [], {}
@@ -99,13 +99,13 @@ def pages(
             ours = list(found[OURS].values())
             apart = {
                 name: {
-                    budget: difference(ours, list(judged.values()), budget, seed)
+                    budget: difference(ours, list(judged.values()), budget)
                     for budget in leaderboard.COMPARED
                 }
                 for name, judged in found.items()
                 if name != OURS
             }
-            title = f"{mode}, {group}: {OURS} less the other [95 % over data sets]"
+            title = f"{mode}, {group}: {OURS} less the other, mean of medians [95 % over data sets]"
             rows += leaderboard.differences(title, apart)
     return rows, boards
 
@@ -115,7 +115,7 @@ def main(split: str, seed: int, ablation: bool, slices: int, slow: int, gp: int,
 
     Args:
       split: "develop", the data sets that three_way was made on, or "report", the others.
-      seed: of slices, columns, draws and resamples.
+      seed: of slices, columns and draws.
       ablation: judge three_way without each of its parts, instead of all contenders.
       slices: of each data set, at the most.
       slow: of each, for contenders that are Python objects.
@@ -142,7 +142,7 @@ def main(split: str, seed: int, ablation: bool, slices: int, slow: int, gp: int,
     boards = {}
     for paired, mode in MODES.items():
         results, fields = run(contenders, split, seed, paired, slices, families)
-        text, numbers = pages(results, fields, seed, mode)
+        text, numbers = pages(results, fields, mode)
         rows += text
         boards |= numbers
     text = "\n".join(rows)

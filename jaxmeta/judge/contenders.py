@@ -4,7 +4,7 @@ All search the same range, the one that the tables hold, and get the same seeds 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from typing import NamedTuple
@@ -14,11 +14,10 @@ import numpy as np
 from jaxmeta import keys
 from jaxmeta.judge import halving, host, runner
 from jaxmeta.judge.landscape import Landscape
-from jaxmeta.tuning import Grid, Lattice, TuneLearningRate, Tuner
-from jaxmeta.tuning.lattice import middle
-from jaxmeta.tuning.optuna_search import NEEDS, OptunaSearch, to_rate
-from jaxmeta.tuning.random_search import Random
-from jaxmeta.tuning.three_way import ThreeWay
+from jaxmeta.score import to_float
+from jaxmeta.space import Linear, Log, Space
+from jaxmeta.tuning import Grid, PosterRule, Random, ThreeWay, Tuner
+from jaxmeta.tuning.optuna_search import NEEDS, OptunaSearch
 
 BUDGETS = (2, 5, 10, 20, 40)
 TRAININGS = BUDGETS[-1]
@@ -83,7 +82,7 @@ def walk(
     field: Field,
     replicates: int = 1,
 ) -> Searched:
-    """A tuner of ours: `make(lr0, lr_min, lr_max)`. Where λ0 makes no difference it compiles once.
+    """A tuner of ours: `make(lr0, low, high)`. Where λ0 makes no difference it compiles once.
 
     Args:
       asks: how many trainings are asked for, of which some may be free where keys are paired.
@@ -95,7 +94,7 @@ def walk(
     searched = []
     for lr0, seeds in zip(field.starts, field.seeds, strict=True):
         tuner = make(lr0, *field.range)
-        rates, low = runner.rates(tuner), tuner.bounds[0]
+        rates, low = runner.rates(tuner), tuner.space.bounds[0][0]
         scores = field.landscape.scores(rates)
         runs = runner.run(tuner, scores, slices, seeds, asks, field.paired, replicates)
         if best_seen:
@@ -104,6 +103,12 @@ def walk(
         found = (after(of)[:, decisions - 1] for of in (runs.recommended, runs.k))
         searched.append([rates[k - low] for k in found])
     return Searched(*map(np.stack, zip(*searched, strict=True)))
+
+
+def middle(low: float, high: float) -> float:
+    """√(low high), a float32 value."""
+    axis = Log(low, high).steps()
+    return float(axis.value(axis.first))
 
 
 def grid(field: Field) -> Searched:
@@ -116,21 +121,21 @@ def grid(field: Field) -> Searched:
     return Searched(recommended, recommended)
 
 
-def _random(_: float, lr_min: float, lr_max: float) -> Tuner:
-    return Random(lr_min, lr_max, TRAININGS)
+def _random(_: float, low: float, high: float) -> Tuner:
+    return Random(Space(learning_rate=Log(low, high)), TRAININGS)
 
 
-def _grid_of(points: int, _: float, lr_min: float, lr_max: float) -> Tuner:
-    return Grid(lr_min, lr_max, points)
+def _grid_of(points: int, _: float, low: float, high: float) -> Tuner:
+    return Grid(Space(learning_rate=Log(low, high)), points)
 
 
 def optuna(sampler: str, slices: int, field: Field) -> Searched:
     seeds = field.seeds[:, :slices]
     where = np.tile(np.arange(seeds.shape[1]), len(seeds))
-    tuner = OptunaSearch(sampler, *field.range, i_max=TRAININGS)
+    tuner = OptunaSearch(Space(learning_rate=Log(*field.range)), sampler, i_max=TRAININGS)
     runs = host.run(tuner, field.landscape, where, seeds.reshape(-1), TRAININGS, field.paired)
-    shape = (*seeds.shape, TRAININGS)
-    return Searched(*(np.reshape(to_rate(k), shape) for k in (runs.recommended, runs.k)))
+    shape, rate = (*seeds.shape, TRAININGS), np.vectorize(to_float, otypes=[float])
+    return Searched(*(np.reshape(rate(k), shape) for k in (runs.recommended, runs.k)))
 
 
 def asha(slices: int, field: Field) -> Searched:
@@ -147,23 +152,24 @@ def asha(slices: int, field: Field) -> Searched:
     return Searched(found, found)
 
 
-def poster(eps: float, geometry: str, lr0: float, lr_min: float, lr_max: float) -> Tuner:
+def poster(axis: type[Linear] | type[Log], step: float, lr0: float, low: float, high: float):
     """The poster's walk, never out of patience; p_ε = 0.05."""
-    lattice = Lattice(lr0, eps, geometry, lr_min, lr_max)
-    return TuneLearningRate(lattice, p_eps=0.05, i_max=3 * TRAININGS, noprog_max=3 * TRAININGS)
+    space = Space(learning_rate=axis(low, high, step, start=lr0))
+    return PosterRule(space, p_eps=0.05, i_max=3 * TRAININGS, noprog_max=3 * TRAININGS)
 
 
-OURS = ThreeWay(i_max=TRAININGS + TRAININGS // 2)
+ASKS = TRAININGS + TRAININGS // 2  # of three_way: with paired keys some are free
 
 
-def three_way(lr0: float, lr_min: float, lr_max: float, **change) -> Tuner:
-    return replace(OURS, lr0=lr0, lr_min=lr_min, lr_max=lr_max, **change)
+def three_way(lr0: float, low: float, high: float, **change) -> Tuner:
+    space = Space(learning_rate=Log(low, high, 0.1, start=lr0))
+    return ThreeWay(space, i_max=ASKS, **change)
 
 
 def ours(name: str, replicates: int = 1, **change) -> Contender:
     """`three_way` with these of its options changed, and so many trainings a decision."""
     make = partial(three_way, **change)
-    return Contender(name, partial(walk, make, OURS.i_max, False, replicates=replicates))
+    return Contender(name, partial(walk, make, ASKS, False, replicates=replicates))
 
 
 def all_contenders(slices: int, gp: int) -> tuple[list[Contender], list[str]]:
@@ -173,7 +179,7 @@ def all_contenders(slices: int, gp: int) -> tuple[list[Contender], list[str]]:
       slices: of each data set, for Optuna's and ASHA.
       gp: for Optuna's Gaussian process, which takes seconds a study; 0 leaves it out.
     """
-    step = {"poster, ε = 1e-3": (1e-3, "additive"), "poster, doubling": (1.0, "logarithmic")}
+    step = {"poster, ε = 1e-3": (Linear, 1e-3), "poster, doubling": (Log, 1.0)}
     there, missing = [], []
     for sampler, needs in NEEDS.items():
         name, few = f"Optuna {sampler}", gp if sampler == "gp" else slices
@@ -207,7 +213,6 @@ ABLATION = [
     ours("step stays a factor 2", step_max=8, step_min=8),
     ours("step not below 1.46", step_min=4),
     ours("step down to 1.1", step_min=1),
-    ours("step grows again", grow=True),
     ours("without next replicate", next_replicate=False),
     ours("2 trainings a decision", 2),
     ours("4 trainings a decision", 4),
@@ -215,5 +220,4 @@ ABLATION = [
     ours("best average", smooth=1),
     ours("kernel of 3 positions", smooth=3),
     ours("kernel of 12 positions", smooth=12),
-    ours("floor of .05 under p", p_min=0.05),
 ]

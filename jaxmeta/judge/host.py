@@ -13,7 +13,8 @@ import numpy as np
 from jaxmeta import keys
 from jaxmeta.judge.landscape import Landscape
 from jaxmeta.judge.runner import Runs, draw_column
-from jaxmeta.tuning.optuna_search import OptunaSearch, Sequential, to_rate
+from jaxmeta.score import to_float
+from jaxmeta.tuning.optuna_search import OptunaSearch, Sequential
 
 
 def run(
@@ -31,10 +32,10 @@ def run(
     k = np.zeros((len(slices), asks), np.int32)
     score = np.zeros_like(k)
     for j, slice_ in enumerate(slices):
-        study = Sequential(tuner.sampler, int(sampler_seeds[j]), tuner.lr_min, tuner.lr_max)
+        study = Sequential(tuner.sampler, int(sampler_seeds[j]), tuner.space)
         for i in range(asks):
-            k[j, i] = study.ask()
-            score[j, i] = landscape.score(slice_, float(to_rate(k[j, i])), drawn[j, i])
+            (k[j, i],) = study.ask()
+            score[j, i] = landscape.score(slice_, to_float(k[j, i]), drawn[j, i])
             study.tell(int(score[j, i]))
     return Runs(k, np.zeros_like(k), score, best_so_far(k, score), np.ones(k.shape, bool))
 

@@ -43,12 +43,12 @@ def by_start(title: str, starts: Sequence[float], lines: dict[str, Line], budget
 
 
 def differences(title: str, found: dict[str, dict[int, Difference]]) -> list[str]:
-    """How far `three_way` is below each of the others, by budget."""
+    """What `three_way` is above each of the others, by budget; below 0 it is the better one."""
     head = "".join(f"{f'{budget} trainings':<28}" for budget in COMPARED)
     rows = [title, "", f"{'':<30}{head}"]
     for name, by_budget in found.items():
         cells = "".join(
-            f"{f'{number(d.median)} [{number(d.low)}, {number(d.high)}]':<28}"
+            f"{f'{number(d.mean)} [{number(d.low)}, {number(d.high)}]':<28}"
             for d in by_budget.values()
         )
         rows.append(f"{name:<30}{cells}".rstrip())

@@ -3,7 +3,7 @@
 Every run is the study that `Walk(tuner, seed)` would walk, draw for draw. Where a study would train
 with the key `derive(root, "train", i, r)`, this key draws the slice's column; with paired keys it
 is `derive(root, "train", 0, r)`, so that a learning rate tried again with the same r is the same
-training, and is not counted again.
+training, and is not counted again. The tables have one hyperparameter, so spaces have one axis.
 """
 
 from functools import partial
@@ -30,8 +30,9 @@ class Runs(NamedTuple):
 
 def rates(tuner: Tuner) -> np.ndarray:
     """float64[positions], the learning rates from the lowest position to the highest."""
-    low, high = tuner.bounds
-    return np.array([tuner.values(k)["learning_rate"] for k in range(low, high + 1)])
+    (axis,) = tuner.space.axes
+    low, high = axis.bounds
+    return np.array([axis.value(k) for k in range(low, high + 1)])
 
 
 def run(
@@ -67,7 +68,7 @@ def _run(
     seeds: jax.Array,
     paired: jax.Array,
 ) -> tuple[jax.Array, ...]:
-    low, _ = tuner.bounds
+    (low,), _ = tuner.space.bounds
 
     def one(slice_: jax.Array, seed: jax.Array):
         root = jax.random.key(seed, impl=keys.IMPL)
@@ -78,11 +79,11 @@ def _run(
             r = getattr(asked, "r", jnp.int32(0))
             all_r = r * replicates + jnp.arange(replicates)
             draw = partial(draw_column, root, jnp.where(paired, 0, i), columns=scores.shape[-1])
-            each = scores[slice_, asked.k - low, jax.vmap(draw)(all_r)]
+            each = scores[slice_, asked.position[0] - low, jax.vmap(draw)(all_r)]
             score = jnp.where((each == DIVERGED).any(), DIVERGED, each.sum())  # `score.total`
             after, _ = tuner.tell(after, score)
             state = jax.tree.map(partial(jnp.where, live), after, state)
-            return state, (asked.k, r, score, tuner.recommend(state), live)
+            return state, (asked.position[0], r, score, tuner.recommend(state)[0], live)
 
         return jax.lax.scan(training, tuner.init(), jnp.arange(asks, dtype=jnp.uint32))[1]
 

@@ -61,28 +61,21 @@ def line(results: Iterable[Judged]) -> Line:
 
 
 class Difference(NamedTuple):
-    """The median regret of one contender less that of another; below 0 it is the better one."""
+    """What a contender's median regret is above another's; below 0 it is the better one."""
 
-    median: float
-    low: float  # of its confidence interval
+    mean: float  # over data sets
+    low: float  # of its confidence interval, see `statistics`
     high: float
 
 
-def difference(ours: list[Judged], theirs: list[Judged], budget: int, seed: int) -> Difference:
-    """On the slices that both ran on; `ours` and `theirs` are by data set."""
-    weights = statistics.draws(len(ours), seed)
-    once = np.ones((1, len(ours)), int)
+def difference(ours: list[Judged], theirs: list[Judged], budget: int) -> Difference:
+    """On the slices that both ran on; `ours` and `theirs` are by data set, two at least."""
     found = []
-    for weight in (once, weights):
-        medians = []
-        for side in (ours, theirs):
-            slices = [
-                min(a.regret.shape[1], b.regret.shape[1]) for a, b in zip(ours, theirs, strict=True)
-            ]
-            values = [
-                j.regret[:, :n, budget - 1].ravel() for j, n in zip(side, slices, strict=True)
-            ]
-            of = np.repeat(np.arange(len(side)), [len(value) for value in values])
-            medians.append(statistics.medians(np.concatenate(values), of, weight))
+    for one, other in zip(ours, theirs, strict=True):
+        slices = min(one.regret.shape[1], other.regret.shape[1])
+        medians = [
+            statistics.quantile(judged.regret[:, :slices, budget - 1], 0.5)
+            for judged in (one, other)
+        ]
         found.append(medians[0] - medians[1])
-    return Difference(float(found[0][0]), *statistics.interval(found[1]))
+    return Difference(float(np.mean(found)), *statistics.interval(found))

@@ -1,7 +1,7 @@
 """Convolutions with stride 1 and padding "SAME", as matrix products in a fixed order.
 
 XLA's own convolution takes another, far slower path on the CPU inside a loop, and other bits with
-it (BITS, section 2). Here patches of the image are gathered by slices and multiplied with the
+it. Here patches of the image are gathered by slices and multiplied with the
 kernel (Chellapilla, Puri and Simard, "High Performance Convolutional Neural Networks for Document
 Processing", 2006). With `block` 2 a patch serves a 2x2 block of outputs, the kernel standing in it
 at four places: a quarter of the patches, each (k + 1)^2 / k^2 times as long.

@@ -90,12 +90,21 @@ class Dropout(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, deterministic: bool) -> jax.Array:
-        if deterministic:
+        # A rate of 0 that is not traced draws nothing: there is no such layer then.
+        if deterministic or (isinstance(self.rate, int | float) and self.rate == 0):
             return x
-        keep = 1 - jnp.float32(self.rate)
-        kept = jax.random.uniform(self.make_rng("dropout"), x.shape, jnp.float32) < keep
-        # Not x / keep: XLA rewrites a division by a traced scalar in some contexts only.
-        return jnp.where(kept, x * (1 / keep), 0)
+        return dropout(x, self.rate, self.make_rng("dropout"))
+
+
+def dropout(x: jax.Array, rate: float | jax.Array, key: jax.Array) -> jax.Array:
+    """`x` with each entry zero with probability `rate`, and the others larger by 1 / (1 - rate).
+
+    For a module that draws its own keys, such as NNX's; `rate` may be traced, float32 of shape ().
+    """
+    keep = 1 - jnp.float32(rate)
+    kept = jax.random.uniform(key, x.shape, jnp.float32) < keep
+    # Not x / keep: XLA rewrites a division by a traced scalar in some contexts only.
+    return jnp.where(kept, x * (1 / keep), 0)
 
 
 def max_pool(x: jax.Array, window_shape: tuple[int, int], strides: tuple[int, int]) -> jax.Array:

@@ -28,7 +28,7 @@ def _quantiles(stddev: float) -> np.ndarray:
 def truncated_normal(stddev: float) -> nn.initializers.Initializer:
     """Normal draws cut off at two standard deviations, from integer bits and a table.
 
-    `jax.random.truncated_normal` changed its values with three of JAX's releases (BITS, section 4);
+    `jax.random.truncated_normal` changed its values with three of JAX's releases;
     random bits did not, and looking up a number leaves nothing to round.
     """
 
@@ -45,11 +45,11 @@ class PosterNet(nn.Module):
 
     Attributes:
       classes: how many classes.
-      keep: the probability of keeping a unit in dropout, a number or a traced float32 scalar.
+      dropout: the probability of dropping a unit, a number or a traced float32 scalar.
     """
 
     classes: int = 10
-    keep: float | jax.Array = 0.5
+    dropout: float | jax.Array = 0.5
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -65,5 +65,5 @@ class PosterNet(nn.Module):
         for i, features in enumerate((32, 64)):  # named so that a flax.linen.Conv can take over
             x = ConvReluPool(features, (5, 5), name=f"Conv_{i}", **init)(x)
         x = nn.relu(Dense(1024, **init)(x.reshape(len(x), -1)))
-        x = Dropout(1 - self.keep)(x, deterministic=not train)
+        x = Dropout(self.dropout)(x, deterministic=not train)
         return Dense(self.classes, **init)(x)

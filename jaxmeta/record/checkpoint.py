@@ -12,6 +12,8 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +57,6 @@ class Checkpoints:
     def save(self, name: str, epoch: int, progress: Any) -> None:
         """Save training `name` at the end of `epoch`."""
         assert self._folder is not None
-        import orbax.checkpoint as ocp
-
         started = time.monotonic()
         older = _of(self._folder, name)
         # A name that nobody can have put a link at, and `forget` does not take for a training's.
@@ -65,7 +65,7 @@ class Checkpoints:
             self._folder.mkdir(exist_ok=True)  # before Orbax, whose threads say much of a failure
             if not is_folder(self._folder):
                 raise OSError("it is no folder, or a link")
-            with _ALONE, ocp.StandardCheckpointer() as checkpointer:
+            with alone() as checkpointer:
                 checkpointer.save(whole, progress)
             mark = self._mark(whole, name, epoch, progress)
             whole.rename(self._folder / f"{name}_{epoch}_{mark}")
@@ -86,14 +86,12 @@ class Checkpoints:
         self._saved[name], self._tags[name] = time.monotonic(), tag
         saved = _of(self._folder, name) if self._folder else []
         for path in sorted(saved, key=lambda path: -_epoch(path)):
-            import orbax.checkpoint as ocp
-
             try:
                 mark = self._mark(path, name, _epoch(path), like)
                 if mark is None or not hmac.compare_digest(path.name.rpartition("_")[2], mark):
                     continue
-                with _ALONE, ocp.StandardCheckpointer() as checkpointer:
-                    return checkpointer.restore(path, jax.tree.map(_concrete, like))
+                with alone() as checkpointer:
+                    return checkpointer.restore(path, concrete(like))
             except Exception:  # noqa: BLE001, S112 whatever is wrong with it, the training begins again
                 continue
         return None
@@ -114,12 +112,8 @@ class Checkpoints:
         mark = seal.start("checkpoint", self._of, tag, name, str(epoch))
         if mark is None:
             return None
-        left = 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(like)) + BESIDE
-        for file in _files(path):
+        for file in fitting(path, like):
             with open(file, "rb", opener=regular) as opened:
-                left -= os.fstat(opened.fileno()).st_size
-                if left < 0:
-                    raise ValueError(f"{path} is too large")
                 seal.add(mark, file.relative_to(path).as_posix().encode())
                 seal.add(mark, opened.read())
         return mark.hexdigest()[:32]
@@ -157,5 +151,37 @@ def _files(path: Path) -> list[Path]:
     return sorted(found)
 
 
-def _concrete(leaf: Any) -> Any:
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
+def fitting(path: Path, like: Any) -> list[Path]:
+    """The files below `path`, in the order of their names, if a pytree `like` this can have them.
+
+    Raises:
+      ValueError: they are more, or larger.
+      OSError, JournalError: something is there that is no file.
+    """
+    left = 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(like)) + BESIDE
+    files = _files(path)
+    for file in files:
+        with open(file, "rb", opener=regular) as opened:
+            left -= os.fstat(opened.fileno()).st_size
+    if left < 0:
+        raise ValueError(f"{path} is too large")
+    return files
+
+
+@contextmanager
+def alone() -> Iterator[Any]:
+    """Orbax's checkpointer, for one thread at a time."""
+    import orbax.checkpoint as ocp
+
+    with _ALONE, ocp.StandardCheckpointer() as checkpointer:
+        yield checkpointer
+
+
+def concrete(like: Any) -> Any:
+    """The shapes, dtypes and devices of `like`, in which Orbax restores."""
+
+    def one(leaf: Any) -> Any:
+        sharding = getattr(leaf, "sharding", None)
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+    return jax.tree.map(one, like)

@@ -12,7 +12,7 @@ from jaxmeta.record.lines import decisions
 # decides. The first of a pair is looked for in the line, the second in each of its trainings.
 STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "draw": (("chain", "i", "asked"), ()),
-    "learning rate": (("k", "values", "revisits"), ()),
+    "position": (("position", "values", "revisits"), ()),
     "training": ((), ("r", "digests", "losses")),
     "score": ((), ("curve", "score", "best_epoch")),
     "decision": (("score", "told"), ()),
@@ -113,7 +113,7 @@ def _part(a: list[Line], b: list[Line]) -> Parting | None:
 def _narrow(name: str, a: Any, b: Any) -> tuple[str, int | None, Any, Any]:
     """Field, epoch and values: to the first entry of a list of epochs, or the first name of a
     dictionary."""
-    if isinstance(a, list) and isinstance(b, list):
+    if name != "position" and isinstance(a, list) and isinstance(b, list):
         for epoch in range(max(len(a), len(b))):
             x, y = (entries[epoch] if epoch < len(entries) else None for entries in (a, b))
             if not _same(x, y):

@@ -1,6 +1,6 @@
 """The fingerprint of an environment: whatever is known to change the bits of a training.
 
-DETERMINISM, "Fingerprint": versions, flags, thread pool, configuration, device kind, the
+Versions, flags, thread pool, configuration, device kind, the
 instruction sets by which XLA and its libraries pick their kernels, and the package's own source.
 """
 
@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,18 @@ def fingerprint() -> dict[str, Any]:
         "platform_version": device.client.platform_version.splitlines()[0],
         **_processor(),
     }
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """The versions of packages that decisions hang on; "none" where one is not installed."""
+
+    def version(package: str) -> str:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return "none"
+
+    return {package: version(package) for package in packages}
 
 
 def _processor() -> dict[str, Any]:

@@ -1,168 +1,143 @@
-"""The journal's lines: what trainings measured, and what follows from it.
+"""The journal's lines: what trials measured, and what follows from it.
 
-A training measures three things an epoch: the evaluation, the loss and the digest of the weights.
-All else in a line (scores, best epochs, divergence, every decision) is a function of these, of the
-study's first line and of the lines before: it is written down for the reader, and `replay` computes
-it again.
+A trial measures three things an epoch: the evaluation, the loss and the digest of the weights; and
+it names the compiled program that ran it. All else in a line (scores, best epochs, divergence,
+every decision) is a function of these, of the study's first line and of the lines before: it is
+written down for the reader, and `replay` computes it again.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
+from jaxmeta.length import Training
 from jaxmeta.record.error import JournalError
-from jaxmeta.record.schema import COUNT, EXACT, Line  # noqa: F401 others find them here
-from jaxmeta.score import DIVERGED, to_float, to_rank
+from jaxmeta.record.schema import Line
+from jaxmeta.score import DIVERGED, FLOAT, to_float, to_rank
+from jaxmeta.space import is_hexadecimal
+from jaxmeta.trial import Decision, Position, Result, Trial, Values
 
 
-class Wanted(Protocol):
-    """What a tuner asked for, see `tuning.walk.Wanted`."""
-
-    @property
-    def i(self) -> int: ...
-    @property
-    def k(self) -> int: ...
-    @property
-    def values(self) -> dict[str, float]: ...
-    @property
-    def asked(self) -> dict[str, Any]: ...
-
-
-class Name(Protocol):
-    """What names a training, see `tuning.chains.Name`."""
-
-    @property
-    def r(self) -> int: ...
-
-
-class Turn(Protocol):
-    """A decision to be made, see `tuning.chains.Turn`."""
-
-    @property
-    def chain(self) -> int: ...
-    @property
-    def wanted(self) -> Wanted: ...
-    @property
-    def trainings(self) -> Sequence[Name]: ...
-    @property
-    def revisits(self) -> int | None: ...
-
-
-class Trained(Protocol):
-    """What came of a training, see `training.program.Result`."""
-
-    @property
-    def score(self) -> int: ...  # the best evaluation, or DIVERGED
-    @property
-    def best_epoch(self) -> int: ...  # the epoch, from 1, after which it was seen first; or 0
-    @property
-    def curve(self) -> list[int]: ...  # evaluations, DIVERGED where the training ended by itself
-    @property
-    def losses(self) -> list[float]: ...
-    @property
-    def digests(self) -> list[str]: ...
-
-
-class Recorded(NamedTuple):
-    """What the journal says came of a training: its measurements and what follows."""
-
-    score: int
-    best_epoch: int
-    curve: list[int]
-    losses: list[float]
-    digests: list[str]
-
-
-def recorded(first: Line, entry: Line) -> Recorded:
-    """The training of `entry`, one of a line's "trainings"; score and length are computed again
-    from its evaluations.
-
-    Raises:
-      KeyError, TypeError, ValueError: it has not the measurements of a training.
-    """
-    training, kind = first["training"], first["score"]
+def recorded(first: Line, entry: Line) -> Result:
+    """The trial of `entry`, one of a line's "trainings"; score and length are computed again from
+    its evaluations."""
+    training, kind = Training(**first["training"]), kind_of(first)
     curve = [rank(kind, shown) for shown in entry["curve"]]
-    score, best_epoch, n = _stop_early(curve, training["epochs"], training["patience"])
-    losses = [float.fromhex(loss) for loss in entry["losses"]]
-    return Recorded(score, best_epoch, curve[:n], losses[:n], list(entry["digests"])[:n])
-
-
-def ended(first: Line, trained: Recorded) -> bool:
-    """Whether this training had come to its end: by its epochs, its patience or a divergence."""
-    n, training = len(trained.curve), first["training"]
-    diverged = DIVERGED in trained.curve
-    return diverged or n == training["epochs"] or n - trained.best_epoch >= training["patience"]
-
-
-def _stop_early(curve: list[int], epochs: int, patience: int) -> tuple[int, int, int]:
-    """Score, best epoch and epochs done of a training that would follow `curve`."""
-    best, best_epoch, n = DIVERGED, 0, 0
-    for n, points in enumerate(curve[:epochs], 1):
-        if points == DIVERGED:
-            return DIVERGED, 0, n
+    best, best_epoch, n, diverged = DIVERGED, 0, 0, False
+    for n, points in enumerate(curve, 1):
+        diverged = points == DIVERGED
         if points > best:
             best, best_epoch = points, n
-        if n - best_epoch >= patience:
+        if training.ended(n, best_epoch, diverged):
             break
-    return best, best_epoch, n
+    if diverged:
+        best, best_epoch = DIVERGED, 0
+    losses = [float.fromhex(loss) for loss in entry["losses"][:n]]
+    digests = entry["digests"][:n]
+    return Result(best, best_epoch, n, curve[:n], losses, digests, diverged, entry["compiled"])
+
+
+def ended(first: Line, result: Result) -> bool:
+    """Whether this trial had come to its end: by its epochs, its patience or a divergence."""
+    training = Training(**first["training"])
+    return training.ended(result.epochs, result.best_epoch, result.diverged)
+
+
+def kind_of(first: Line) -> str:
+    """Of the scores of the study that begins with `first`: `score.COUNT` or `score.FLOAT`."""
+    return first["score"]["kind"]
 
 
 def show(kind: str, score: int) -> int | str:
     """A score as the record has it: a count, a hexadecimal float, or the word "diverged"."""
     if score == DIVERGED:
         return "diverged"
-    return to_float(score).hex() if kind == EXACT else score
+    return to_float(score).hex() if kind == FLOAT else score
 
 
 def rank(kind: str, shown: int | str) -> int:
     """The score that `show` shows."""
     if shown == "diverged":
         return DIVERGED
-    if kind == EXACT:
+    if kind == FLOAT:
         return to_rank(float.fromhex(str(shown)))
     return int(shown)
 
 
+def show_values(values: Values) -> dict[str, int | str]:
+    """Hyperparameters as the record has them: a float in hexadecimal, so exact."""
+    return {n: value.hex() if isinstance(value, float) else value for n, value in values.items()}
+
+
 def decision_line(
-    first: Line, turn: Turn, trained: Sequence[Trained], score: int, told: dict[str, Any]
+    first: Line, decision: Decision, results: Sequence[Result], score: int, told: dict[str, Any]
 ) -> Line:
-    """A decision and the trainings run for it. Floats that matter are hexadecimal, so exact.
+    """A decision and the trials run for it.
 
     Args:
-      trained: what came of each of the turn's trainings; none where it revisits earlier ones.
+      results: what came of each of the decision's trials; none where it revisits earlier ones.
       score: what they come to, see `score.total`.
       told: what the tuner made of it.
     """
-    wanted, kind = turn.wanted, first["score"]
-    pairs = zip(turn.trainings, trained, strict=True) if trained else ()
+    asked, kind = decision.suggestion, kind_of(first)
+    pairs = zip(decision.trials, results, strict=True) if results else ()
     return {
         "line": "decision",
-        "chain": turn.chain,
-        "i": wanted.i,
-        "k": wanted.k,
-        "values": {name: value.hex() for name, value in wanted.values.items()},
-        "asked": wanted.asked,
-        "revisits": turn.revisits,
-        "trainings": [training_entry(kind, name.r, one) for name, one in pairs],
+        "chain": decision.chain,
+        "i": asked.i,
+        "position": list(asked.position),
+        "values": show_values(asked.values),
+        "asked": asked.asked,
+        "revisits": decision.revisits,
+        "trainings": [training_entry(kind, trial.r, result) for trial, result in pairs],
         "score": show(kind, score),
         "told": told,
     }
 
 
-def training_entry(kind: str, r: int, trained: Trained) -> Line:
+def training_entry(kind: str, r: int, result: Result) -> Line:
     """Replicate `r` of a decision, as its line has it."""
     return {
         "r": r,
-        "score": show(kind, trained.score),
-        "best_epoch": trained.best_epoch,
-        "curve": [show(kind, points) for points in trained.curve],
-        "losses": [loss.hex() for loss in trained.losses],
-        "digests": trained.digests,
+        "score": show(kind, result.score),
+        "best_epoch": result.best_epoch,
+        "curve": [show(kind, points) for points in result.curve],
+        "losses": [loss.hex() for loss in result.losses],
+        "digests": result.digests,
+        "compiled": result.compiled,
     }
+
+
+def trial_of(first: Line, line: Line, entry: Line) -> Trial:
+    """The trial whose `entry` stands in the decision `line`."""
+    i = 0 if first["keys"] == "paired" else line["i"]
+    return Trial(line["chain"], i, tuple(line["position"]), entry["r"])
 
 
 def decisions(lines: list[Line]) -> list[Line]:
     """The decisions of a journal, in their order."""
     return [line for line in lines if line["line"] == "decision"]
+
+
+def environments(lines: list[Line]) -> list[dict[str, Any]]:
+    """The environments that a journal was written in, in their order."""
+    return [line["environment"] for line in lines if "environment" in line]
+
+
+def variant_of(values: dict[str, int | str]) -> str:
+    """What is static of a line's "values", as text: integers and words; floats are traced."""
+    static = {n: v for n, v in values.items() if not (isinstance(v, str) and is_hexadecimal(v))}
+    return ", ".join(f"{name} = {value}" for name, value in static.items())
+
+
+def programs(lines: list[Line]) -> dict[str, str]:
+    """The compiled program of each variant that was trained in a journal's last environment."""
+    found: dict[str, str] = {}
+    for line in lines:
+        if "environment" in line:
+            found = {}
+        for entry in line.get("trainings", ()):
+            found[variant_of(line["values"])] = entry["compiled"]
+    return found
 
 
 def best(kind: str, lines: list[Line]) -> Line:
@@ -179,14 +154,15 @@ def best(kind: str, lines: list[Line]) -> Line:
     return max(enumerate(lines), key=lambda pair: (rank(kind, pair[1]["score"]), -pair[0]))[1]
 
 
-def at_best(kind: str, lines: list[Line], k_best: Sequence[int]) -> Line:
+def recommended(kind: str, lines: list[Line], positions: Sequence[Position]) -> Line:
     """The decision whose weights meet the test set: the best one at the position that its chain
-    stands for (`k_best`, a position a chain)."""
-    return best(kind, [line for line in decisions(lines) if line["k"] == k_best[line["chain"]]])
+    stands for (`positions`, one a chain)."""
+    here = [d for d in decisions(lines) if tuple(d["position"]) == positions[d["chain"]]]
+    return best(kind, here)
 
 
 def trainings_of(lines: list[Line], decision: Line) -> list[Line]:
-    """The trainings that `decision` rests on: its own, or those that it revisits."""
+    """The trials that `decision` rests on: its own, or those that it revisits."""
     if decision["revisits"] is None:
         return decision["trainings"]
     at = decision["chain"], decision["revisits"]
@@ -194,26 +170,28 @@ def trainings_of(lines: list[Line], decision: Line) -> list[Line]:
     return visited["trainings"]
 
 
-def end_line(first: Line, lines: list[Line], k_best: Sequence[int], test: dict[str, Any]) -> Line:
-    """λ_best, the tuner's recommendation, and the λ of the best score seen.
+def end_line(
+    first: Line, lines: list[Line], positions: Sequence[Position], test: dict[str, Any] | None
+) -> Line:
+    """What the tuner recommends, and the best score seen.
 
-    With several chains λ_best is that of the chain whose own has the best score, and "chains" has
-    them all.
+    With several chains the recommendation is that of the chain whose own has the best score, and
+    "chains" has them all.
     """
-    kind, done = first["score"], decisions(lines)
-    own: list[list[Line]] = [[] for _ in k_best]
+    kind, done = kind_of(first), decisions(lines)
+    own: list[list[Line]] = [[] for _ in positions]
     for line in done:
         own[line["chain"]].append(line)
     return {
         "line": "end",
         "decisions": len(done),
         "trainings": sum(len(line["trainings"]) for line in done),
-        "chains": [_point(at_best(kind, lines_of, k_best)) for lines_of in own],
-        "lambda_best": _point(at_best(kind, done, k_best)),
+        "chains": [_point(recommended(kind, lines_of, positions)) for lines_of in own],
+        "recommended": _point(recommended(kind, done, positions)),
         "best_score": _point(best(kind, done)),
         "test": test,
     }
 
 
 def _point(line: Line) -> dict[str, Any]:
-    return {name: line[name] for name in ("chain", "i", "k", "values", "score")}
+    return {name: line[name] for name in ("chain", "i", "position", "values", "score")}

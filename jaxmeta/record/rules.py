@@ -33,9 +33,11 @@ def whole(low: int, high: int) -> Rule:
     return rule
 
 
-def one_of(*allowed: str | int) -> Rule:
+def one_of(*allowed: str | int | None) -> Rule:
+    kinds, known = set(map(type, allowed)), {(type(one), one) for one in allowed}
+
     def rule(value: Any, at: str) -> None:
-        if not any(type(value) is type(one) and value == one for one in allowed):
+        if type(value) not in kinds or (type(value), value) not in known:
             raise Unfit(at, " or ".join(map(str, allowed)), value)
 
     return rule
@@ -144,6 +146,28 @@ def holding(base: Rule, **rules: Rule) -> Rule:
     return every
 
 
+def each(*rules: Rule) -> Rule:
+    """A list with one entry for each of the rules."""
+
+    def every(value: Any, at: str) -> None:
+        many(lambda *_: None, len(rules), len(rules))(value, at)
+        for place, (entry, rule) in enumerate(zip(value, rules, strict=True)):
+            rule(entry, f"{at}.{place}")
+
+    return every
+
+
+def masses(moves: int) -> Rule:
+    """The probabilities of so many moves, in units whose sum is certainty."""
+
+    def rule(value: Any, at: str) -> None:
+        many(whole(0, INT32), moves, moves)(value, at)
+        if sum(value) == 0:
+            raise Unfit(at, "masses with a sum above 0", value)
+
+    return rule
+
+
 def plain(depth: int = DEPTH) -> Rule:
     """What options and environments are made of."""
     words = "a text, a number, true, false, null, or few of these"
@@ -157,24 +181,18 @@ def plain(depth: int = DEPTH) -> Rule:
             many(plain(depth - 1), 0, ENTRIES)(value, at)
         elif type(value) is dict and depth:
             table(plain(depth - 1))(value, at)
-        elif type(value) is float:
-            if not math.isfinite(value):
-                raise Unfit(at, "a finite number", value)
-        elif type(value) is not int or abs(value) >= 2**63:
+        elif type(value) is float and abs(value) < 1e39:
+            return
+        elif not (type(value) is int and abs(value) < 2**63):
             raise Unfit(at, words, value)
 
     return rule
 
 
-def masses(value: Any, at: str) -> None:
-    """The probabilities of the three moves, in units whose sum is certainty."""
-    many(whole(0, INT32), 3, 3)(value, at)
-    if sum(value) == 0:
-        raise Unfit(at, "masses with a sum above 0", value)
-
-
-def info(value: Any, at: str) -> None:
-    """What a tuner says of a step: an int32, a truth, or a list of them."""
-    for entry in value if type(value) is list and len(value) <= ENTRIES else [value]:
-        if type(entry) is not bool:
-            whole(-INT32 - 1, INT32)(entry, at)
+def info(value: Any, at: str, depth: int = 2) -> None:
+    """What a tuner says of a step: an int32, a truth, or lists of them."""
+    if type(value) is list and len(value) <= ENTRIES and depth:
+        for entry in value:
+            info(entry, at, depth - 1)
+    elif type(value) is not bool:
+        whole(-INT32 - 1, INT32)(value, at)

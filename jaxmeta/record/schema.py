@@ -15,6 +15,7 @@ from jaxmeta.record.rules import (
     NAME,
     Rule,
     Unfit,
+    each,
     float32,
     holding,
     info,
@@ -32,15 +33,16 @@ from jaxmeta.record.rules import (
     truth,
     whole,
 )
+from jaxmeta.score import COUNT, FLOAT
+from jaxmeta.space import Axis, Space
+from jaxmeta.space.ranges import Range
 
 Line = dict[str, Any]
 
-FORMAT = 2
-EXACT = "minus the sum of squared errors"
-COUNT = "correct predictions"
+FORMAT = 3
 
 CHAINS, REPLICATES, EPOCHS, WIDTH = 1000, 10_000, 1_000_000, 256
-DECISIONS = 100_000  # chains times i_max
+DECISIONS = 100_000  # of all chains
 LANE_EPOCHS = 10_000_000  # width times epochs: each takes some 24 bytes on the device
 
 
@@ -54,16 +56,14 @@ def task(value: Any, at: str) -> None:
 
 def tuner(value: Any, at: str) -> None:
     """Name, version and options; whether the tuner has them, `tuning.from_record` says."""
-    holding(table(plain(1)), i_max=whole(1, DECISIONS))(value, at)
+    holding(table(plain(0)), decisions=whole(1, DECISIONS))(value, at)
     if list(value)[:3] != ["name", "version", "one"]:
         raise Unfit(at, "the fields name, version, one before all others", list(value))
     text(NAME)(value["name"], f"{at}.name")
     options = dict(value)
     for name in ("version", "one"):
         whole(0, INT32)(options.pop(name), f"{at}.{name}")
-    lattice = options.get("lattice", {})
-    table(plain(0))(lattice, f"{at}.lattice")
-    for name, option in [*options.items(), *lattice.items()]:
+    for name, option in options.items():
         if type(option) is int:
             whole(0, DECISIONS)(option, f"{at}.{name}")
         if type(option) is float:
@@ -72,46 +72,51 @@ def tuner(value: Any, at: str) -> None:
 
 HASH = pattern("[0-9a-f]{64}", "64 hexadecimal digits")
 DIGEST = pattern("[0-9a-f]{32}", "32 hexadecimal digits")
-VALUES, ENVIRONMENT = holding(table(float32), learning_rate=float32), table(plain())
-INFO = table(info)
-WALK = holding(INFO, u=whole(0, INT32), c=whole(0, 3), held=truth, p=masses)
-TOLD = holding(INFO, k_best=whole(-INT32 - 1, INT32))
-BETTER = holding(TOLD, better=truth)
+INFO, ENVIRONMENT = table(info), table(plain())
+SPLITS = ("validation", "test")
 
 
-def asked(value: Any, at: str) -> None:
-    """Why a learning rate is tried: free, but for the words of a walk, which are read."""
-    (WALK if type(value) is dict and {"u", "c", "held", "p"} & value.keys() else INFO)(value, at)
+def space(value: Any, at: str) -> None:
+    """Axes by name, each with its positions."""
+    table(plain(2))(value, at)
+    try:
+        made = Space.from_record(value)
+    except ValueError as error:
+        raise Unfit(at, f"a search space ({error})", value) from None
+    if not all(axis.resolved for axis in made.axes):
+        raise Unfit(at, "a search space whose ranges have a step or points", value)
 
 
-def told(value: Any, at: str) -> None:
-    """What the tuner made of it, likewise."""
-    (BETTER if type(value) is dict and "better" in value else TOLD)(value, at)
+def data(value: Any, at: str) -> None:
+    """Name, digest and sizes; whether they are those of the task, `study.from_line` says."""
+    table(plain(0))(value, at)
+    if list(value)[:2] != ["name", "digest"]:
+        raise Unfit(at, "the fields name and digest before all others", list(value))
+    HASH(value["digest"], f"{at}.digest")
+
+
+def examples(value: Any, at: str) -> None:
+    """What a count on each split is out of; a study without a test has no entry for one."""
+    table(optional(whole(1, INT32)))(value, at)
+    if tuple(value) not in (SPLITS, SPLITS[:1]):
+        raise Unfit(at, "validation, and test or nothing else", list(value))
 
 
 CONFIGURATION: dict[str, Rule] = {
     "task": task,
+    "space": space,
+    "fixed": table(plain(0)),
     "tuner": tuner,
-    "training": record(
-        epochs=whole(1, EPOCHS),
-        patience=whole(1, INT32),
-        batch_size=whole(1, INT32),
-        steps_per_epoch=optional(whole(1, INT32)),
-    ),
+    "training": record(epochs=whole(1, EPOCHS), patience=whole(1, INT32)),
     "seed": whole(0, 2**32 - 1),
     "scored_on": one_of("validation", "test"),
     "chains": whole(1, CHAINS),
     "replicates": whole(1, REPLICATES),
     "keys": text(NAME),
     "lanes": record(width=whole(1, WIDTH), formulation=one_of("map", "vmap")),
-    "score": one_of(COUNT, EXACT),
-    "data": record(
-        name=text(NAME),
-        digest=HASH,
-        train=whole(1, INT32),
-        validation=whole(1, INT32),
-        test=whole(1, INT32),
-    ),
+    "score": record(kind=one_of(COUNT, FLOAT), meaning=text(NAME), of=examples),
+    "promises": one_of("fixed order", "plain"),
+    "data": optional(data),
 }
 STUDY = record(
     prev=HASH,
@@ -124,18 +129,48 @@ STUDY = record(
 
 def lines_of(first: Line) -> dict[str, Rule]:
     """The rules of the lines after `first`, by their kind."""
-    chains, replicates, data = first["chains"], first["replicates"], first["data"]
-    epochs, exact = first["training"]["epochs"], first["score"] == EXACT
+    space = space_of(first)
+    chains, replicates, axes = first["chains"], first["replicates"], space.d
+    epochs, counts, of = first["training"]["epochs"], first["score"]["kind"] == COUNT, _of(first)
 
-    def score(examples: int, nan: bool = False) -> Rule:
+    def score(split: str, times: int) -> Rule:
         def rule(value: Any, at: str) -> None:
             if value == "diverged":
                 return
-            float32(value, at, nan) if exact else whole(0, examples)(value, at)
+            examples = of.get(split)
+            if not counts:
+                float32(value, at, nan=split == "test")
+            elif examples is None:
+                whole(-INT32, INT32)(value, at)
+            else:
+                whole(0, times * examples)(value, at)
 
         return rule
 
-    one, all_ = (score(n * data[first["scored_on"]]) for n in (1, replicates))
+    one, all_ = (score(first["scored_on"], n) for n in (1, replicates))
+    position = many(whole(-INT32, INT32), axes, axes)
+    values = record(**dict(zip(space.names, map(value_on, space.axes), strict=True)))
+    moves = [3 if axis.ordered else axis.bounds[1] + 1 for axis in space.axes]
+    p = each(*map(masses, moves))
+    # Free, but for the words that are read: why a position is tried, and what came of it.
+    drawn = holding(
+        INFO,
+        u=many(whole(0, INT32), axes, axes),
+        c=each(*(whole(0, n) for n in moves)),
+        held=many(truth, axes, axes),
+        p=p,
+    )
+
+    def asked(value: Any, at: str) -> None:
+        holding(INFO, position=position)(value, at)
+        if {"u", "c", "held", "p"} & value.keys():
+            drawn(value, at)
+
+    def told(value: Any, at: str) -> None:
+        holding(INFO, best=position)(value, at)
+        if "better" in value:
+            truth(value["better"], f"{at}.better")
+
     training = record(
         r=whole(0, INT32),
         score=one,
@@ -143,23 +178,29 @@ def lines_of(first: Line) -> dict[str, Rule]:
         curve=many(one, 1, epochs),
         losses=many(loss, 1, epochs),
         digests=many(DIGEST, 1, epochs),
+        compiled=DIGEST,
     )
     point = record(
         chain=whole(0, chains - 1),
         i=whole(0, DECISIONS),
-        k=whole(-INT32, INT32),
-        values=VALUES,
+        position=position,
+        values=values,
         score=all_,
     )
-    tested = record(r=whole(0, INT32), score=score(data["test"], True), weights=DIGEST)
+    tested = record(r=whole(0, INT32), score=score("test", 1), weights=DIGEST)
+    test = record(
+        score=score("test", replicates),
+        of=one_of(replicates * examples) if (examples := of.get("test")) else one_of(None),
+        trainings=many(tested, 0, replicates),
+    )
     return {
         "decision": record(
             prev=HASH,
             line=one_of("decision"),
             chain=whole(0, chains - 1),
             i=whole(0, DECISIONS),
-            k=whole(-INT32, INT32),
-            values=VALUES,
+            position=position,
+            values=values,
             asked=asked,
             revisits=optional(whole(0, DECISIONS)),
             trainings=many(training, 0, replicates),
@@ -173,15 +214,29 @@ def lines_of(first: Line) -> dict[str, Rule]:
             decisions=whole(1, DECISIONS),
             trainings=whole(1, DECISIONS * REPLICATES),
             chains=many(point, chains, chains),
-            lambda_best=point,
+            recommended=point,
             best_score=point,
-            test=record(
-                score=score(replicates * data["test"], True),
-                of=whole(1, replicates * data["test"]),
-                trainings=many(tested, 0, replicates),
-            ),
+            test=test if "test" in of else one_of(None),
         ),
     }
+
+
+def value_on(axis: Axis) -> Rule:
+    """What is on `axis`; whether it is what stands at the position, `replay` says."""
+    if isinstance(axis, Range):
+        return float32
+    low, high = axis.bounds
+    values = [axis.value(k) for k in range(low, high + 1)]
+    return one_of(*(value.hex() if isinstance(value, float) else value for value in values))
+
+
+def space_of(first: Line) -> Space:
+    """The search space of the study that begins with `first`."""
+    return Space.from_record(first["space"])
+
+
+def _of(first: Line) -> dict[str, int | None]:
+    return first["score"]["of"]
 
 
 def check(lines: Sequence[Line]) -> None:
@@ -243,13 +298,15 @@ def configuration(fields: Mapping[str, Any]) -> None:
 
 def _limits(first: Mapping[str, Any]) -> None:
     """Of products."""
-    i_max, width = first["tuner"].get("i_max"), first["lanes"]["width"]
-    examples = first["data"][first["scored_on"]]
+    width = first["lanes"]["width"]
+    most = max((n or 1 for n in first["score"]["of"].values()), default=1)
     products = {
-        "chains times i_max": (first["chains"] * (i_max if type(i_max) is int else 1), DECISIONS),
+        "chains times decisions": (first["chains"] * first["tuner"]["decisions"], DECISIONS),
         "lanes times epochs": (width * first["training"]["epochs"], LANE_EPOCHS),
-        "replicates times examples": (first["replicates"] * examples, INT32),
+        "replicates times examples": (first["replicates"] * most, INT32),
     }
+    if first["scored_on"] not in first["score"]["of"]:
+        raise Unfit("scored_on", "a split that there is", first["scored_on"])
     for words, (product, most) in products.items():
         if product > most:
             raise Unfit(words, f"at most {most}", product)

@@ -14,12 +14,13 @@ DECISIONS = 1_000
 CURVES = 500
 EPOCHS = 500  # points of a curve
 ROWS = 1_000  # of the table
+AXES = 16
 
 Item = TypeVar("Item")
 
 
 def step(n: int, most: int, chains: int = 1) -> int:
-    """Every so-manieth of `n` is at most `most`; each of several chains in turn has its share."""
+    """Taking each step-th of `n` gives at most `most`, and to each of several chains its share."""
     every = -(-n // most)
     while every > 1 and math.gcd(every, chains) > 1:
         every += 1
@@ -44,6 +45,6 @@ def drawn(told: Story) -> Story:
 
 
 def trained_best(told: Story, row: Row) -> bool:
-    """Whether `row` is λ_best's, or the one whose trainings λ_best's revisits."""
-    best = told.lambda_best
+    """Whether `row` is the recommended one, or the one whose trials that one revisits."""
+    best = told.recommended
     return row is best or best is not None and (row.chain, row.i) == (best.chain, best.revisits)

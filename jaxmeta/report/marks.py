@@ -1,4 +1,4 @@
-"""What all panels of the picture share: style, colours, markers, legends and ticks.
+"""What all panels of the picture share: style, colours, markers and legends.
 
 Colours are Okabe and Ito's, which most colour-blind readers tell apart; no meaning rests on a
 colour alone.
@@ -8,15 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import NullLocator
 
-from jaxmeta.report.story import Row, Story, show_rate
+from jaxmeta.report.story import Row, Story
 
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
@@ -30,7 +26,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
     "axes.titlepad": 9,
-    "axes.ymargin": 0.14,  # room for the star
+    "axes.ymargin": 0.16,  # room for the star
     "grid.color": "#EAEAEA",
     "legend.frameon": False,
     "legend.fontsize": 9,
@@ -38,15 +34,14 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # names are text, whatever dollars they hold
 }
 INK, PALE, GREEN, PURPLE = "#222222", "#B8B8B8", "#009E73", "#CC79A7"
-MOVES = {  # colour and marker
-    "": ("black", "D"),
+MOVES = {  # colour and marker, of an ordered axis
     "up": ("#0072B2", "^"),
     "keep": ("#777777", "s"),
     "down": ("#D55E00", "v"),
 }
-BANDS = {"up": "#9CC9E8", "keep": "#DDDDDD", "down": "#F2BE97"}
-# The darker part of viridis: its yellow end cannot be seen on white.
-RATES = ListedColormap(colormaps["viridis"](np.linspace(0, 0.87, 256)))
+BANDS = ("#9CC9E8", "#DDDDDD", "#F2BE97")  # of p₁, p₂ and p₃
+FIRST = {"marker": "D", "color": "black"}
+STILL = {"marker": ".", "color": PALE}  # an axis that did not move
 RING = {"marker": "o", "mfc": "none", "mec": PURPLE, "mew": 2.0}
 CROSS = {"marker": "X", "color": INK, "mec": "white", "mew": 0.5}
 
@@ -55,10 +50,6 @@ Place = Callable[[Row], float]
 
 def iteration(row: Row) -> float:
     return row.i
-
-
-def rate(row: Row) -> float:
-    return row.learning_rate
 
 
 def by_chain(told: Story) -> list[list[Row]]:
@@ -81,6 +72,12 @@ def points(ax: Axes, told: Story, rows: Iterable[Row], x: Place, y: Place, **sty
     ax.plot([x(row) for row in rows], [y(row) for row in rows], **style)
 
 
+def paths(ax: Axes, told: Story, x: Place, y: Place) -> None:
+    """A pale line through the decisions of each chain."""
+    for rows in by_chain(told):
+        points(ax, told, rows, x, y, linestyle="-", color=PALE, lw=1)
+
+
 def crosses(ax: Axes, told: Story, rows: Iterable[Row], x: Place, **style) -> None:
     """A cross on the floor of the panel for each of `rows`: they diverged and have no score."""
     style = {**CROSS, "transform": ax.get_xaxis_transform(), "clip_on": False, **style}
@@ -88,15 +85,15 @@ def crosses(ax: Axes, told: Story, rows: Iterable[Row], x: Place, **style) -> No
 
 
 def best(ax: Axes, told: Story, x: Place, y: Place) -> None:
-    """A star above the best training of λ_best, a ring around the best score."""
+    """A star above what is recommended, a ring around the best score."""
     if told.best_score is not None and told.best_score.score.value is not None:
         points(ax, told, [told.best_score], x, y, **RING | {"ms": 2 * size(told)})
-    if told.lambda_best is not None and np.isfinite(y(told.lambda_best)):
-        star(ax, x(told.lambda_best), y(told.lambda_best))
+    if told.recommended is not None and np.isfinite(y(told.recommended)):
+        star(ax, x(told.recommended), y(told.recommended))
 
 
 def star(ax: Axes, x: float, y: float) -> None:
-    """λ_best's star, above a point and out of its way."""
+    """The star of what is recommended, above a point and out of its way."""
     ax.annotate(
         "★",
         (x, y),
@@ -110,37 +107,44 @@ def star(ax: Axes, x: float, y: float) -> None:
     )
 
 
-def best_entries() -> list[Line2D]:
-    """The legend's entries for `best`; they stand once, in the first panel."""
-    star = entry("λ_best", marker="*", color=GREEN, ms=11, mew=0)
-    return [star, entry("best score", **RING | {"ms": 9, "mew": 1.6})]
-
-
 def entry(label: str, **style) -> Line2D:
     return Line2D([], [], label=label, **{"linestyle": "", "ms": 7, **style})
 
 
-def legend(ax: Axes, entries: list[Line2D]) -> None:
+def entries(told: Story) -> list[Line2D]:
+    """What the markers mean that this study has, in all panels."""
+    rows = told.rows
+    ordered = [
+        move
+        for row in rows
+        for axis, move in zip(told.space.axes, row.moves, strict=False)
+        if axis.ordered
+    ]
+    found = {move.word for move in ordered}
+    held = {"marker": "^", "color": INK, "mfc": "white"}
+    dot = {"marker": "o", "color": INK}
+    listed = [
+        (True, "recommended", {"marker": "*", "color": GREEN, "ms": 11, "mew": 0}),
+        (True, "best score", RING | {"ms": 9, "mew": 1.6}),
+        (any(row.better for row in rows), "not worse than before", dot),
+        (any(row.better is False for row in rows), "worse", dot | {"mfc": "white"}),
+        (any(row.score.value is None for row in rows), "diverged", CROSS),
+        (True, "best epoch", dot | {"ms": 5}),
+        (bool(ordered), "first", FIRST),
+        *((m in found, m, {"color": c, "marker": k}) for m, (c, k) in MOVES.items()),
+        (any(move.held for move in ordered), "held at a bound", held),
+    ]
+    return [entry(label, **style) for shown, label, style in listed if shown]
+
+
+def legend(ax: Axes, handles: list[Line2D]) -> None:
     """One row above the panel, at its right: no data is ever beneath it."""
-    if not entries:
-        return
     ax.legend(
-        handles=entries,
+        handles=handles,
         loc="lower right",
         bbox_to_anchor=(1, 1),
-        ncols=len(entries),
+        ncols=len(handles),
         handletextpad=0.1,
         columnspacing=1.1,
         borderaxespad=0.2,
     )
-
-
-def rate_ticks(axis: Axis, told: Story, most: int) -> None:
-    """Ticks on learning rates that were trained, at most so many."""
-    rates = sorted({row.learning_rate for row in told.rows})
-    chosen = rates[:: -(-len(rates) // most)]
-    labels = [f"{learning_rate:.3g}" for learning_rate in chosen]
-    if len(set(labels)) < len(labels):
-        labels = list(map(show_rate, chosen))
-    axis.set_minor_locator(NullLocator())
-    axis.set_ticks(chosen, labels=labels)

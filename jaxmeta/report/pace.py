@@ -8,15 +8,15 @@ from pathlib import Path
 from jaxmeta.record.files import raw_lines, regular
 from jaxmeta.record.journal import TIMES, JournalError
 
-COUNTS = ("trainings", "hits", "misses")
+COUNTS = ("trials", "hits", "misses")
 NUMBERS = ("lanes", "elapsed", "needed_seconds", "busy_seconds", *COUNTS)
 MOST = 1e15  # nobody has counted further
 
 
 def pace(folder: Path) -> str:
-    """The scoreboard of the study in `folder`, over all processes that worked on it, in one line.
+    """How well all processes that worked on the study in `folder` used their lanes, in one line.
 
-    Nothing where one training ran after the other, or where no times were kept.
+    Nothing where one trial ran after the other, or where no times were kept.
     """
     lasts: list[dict[str, float]] = []
     for entry in _entries(folder / TIMES):
@@ -31,7 +31,7 @@ def pace(folder: Path) -> str:
     return (
         f"{max(entry['lanes'] for entry in lasts)} lanes, {total['busy_seconds'] / room:.0%} busy, "
         f"look-ahead: {total['hits']} hits, {total['misses']} misses, "
-        f"{total['trainings'] / total['elapsed']:.3g} trainings/s, "
+        f"{total['trials'] / total['elapsed']:.3g} trials/s, "
         f"{total['needed_seconds'] / total['elapsed']:.2f} x one at a time"
     )
 

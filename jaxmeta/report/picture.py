@@ -18,12 +18,13 @@ from jaxmeta.record.files import is_folder
 from jaxmeta.record.journal import read
 from jaxmeta.report import limits
 from jaxmeta.report.pace import pace
-from jaxmeta.report.story import Story, show_rate, story
+from jaxmeta.report.story import Story, story
+from jaxmeta.report.words import show_values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SIZE, DPI = (14, 10.5), 100  # 1400 pixels wide
+DPI = 100  # 1400 pixels wide
 NAMES = ("report.png", "report.svg")
 
 
@@ -32,20 +33,20 @@ def draw(folder: Path) -> tuple[Path, Path]:
 
     Raises:
       ModuleNotFoundError: matplotlib is not installed.
-      ValueError: no training is done yet.
+      ValueError: no decision is made yet.
     """
     told = story(read(folder))
     if not told.rows:
         raise ValueError(
-            f"{folder} must hold at least one training to be drawn, and holds none; "
-            "wait until the first is done"
+            f"{folder} holds no decision yet, and a picture needs one; "
+            "wait until the first trial is done"
         )
     png, svg = (folder / name for name in NAMES)
 
     def figure() -> "Figure":
         from jaxmeta.report import panels
 
-        return panels.figure(limits.drawn(told), headline(told), SIZE, pace(folder))
+        return panels.figure(limits.drawn(told), [*headline(told), pace(folder)])
 
     save(figure, png, svg)
     return png, svg
@@ -106,21 +107,23 @@ def _put(path: Path, content: bytes) -> None:
         raise
 
 
-def headline(told: Story) -> tuple[str, str]:
-    """What was studied, and what came of it: the two lines above the panels."""
-    best, top = told.lambda_best, told.best_score
-    assert best is not None and top is not None  # there is a training
-    at = f" at λ = {show_rate(top.learning_rate)}" if top.score.value is not None else ""
-    came = [
-        f"λ_best = {show_rate(best.learning_rate)}",
-        f"best score: {top.score}{at}",
-        told.ending,
-    ]
+def headline(told: Story) -> list[str]:
+    """What was studied, what is recommended, and what came of it: the lines above the panels."""
+    best, top = told.recommended, told.best_score
+    assert best is not None and top is not None  # there is a decision
+    at = "" if top is best else f" at i = {top.i}"
+    at += f", chain {top.chain}" if at and told.chains > 1 else ""
+    came = [f"best score: {top.score}{at}", told.ending]
     if told.test is not None:
-        came.insert(1, f"test: {told.test}")
+        came.insert(0, f"test: {told.test}")
     if told.scored_on == "test":
         came.append("scores were taken on the test split")
     if (shown := len(limits.drawn(told).rows)) < len(told.rows):
         came.append(f"drawn: {shown} of them")
-    studied = f"{told.task}, tuned by {told.tuner}, seed {told.seed}"
-    return plain(studied, 150), "   ·   ".join(came)
+    if told.space.d > limits.AXES:
+        came.append(f"drawn: the first {limits.AXES} of {told.space.d} hyperparameters")
+    return [
+        plain(f"{told.task}, tuned by {told.tuner}, seed {told.seed}", 150),
+        f"recommended: {show_values(best.values, 250)}",
+        "   ·   ".join(came),
+    ]

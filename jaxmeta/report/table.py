@@ -1,101 +1,35 @@
-"""`jaxmeta show`: the trajectory of a study as a table for people, or an object for programs."""
+"""`jaxmeta show`: the trajectory of a study as a table."""
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from jaxmeta.plain import plain
 from jaxmeta.record.journal import Line
+from jaxmeta.report.as_json import to_json
 from jaxmeta.report.limits import ROWS
-from jaxmeta.report.story import ARROWS, Row, Score, Story, show_options, show_rate, story
+from jaxmeta.report.moves import Move
+from jaxmeta.report.story import Row, Story, story
+from jaxmeta.report.words import OPTIONS, show_options, show_values
+from jaxmeta.space import show, to_text
 
-BEST_LAMBDA, BEST_SCORE = "★", "●"
+__all__ = ["BEST_SCORE", "RECOMMENDED", "bests", "show_spread", "table", "to_json", "trajectory"]
+
+RECOMMENDED, BEST_SCORE = "★", "●"
 
 
 def table(lines: list[Line]) -> Group:
-    """The whole study, to be printed on a rich console: what was asked, each training, the end."""
+    """The whole study, to be printed on a rich console: what was asked, each decision, the end."""
     told = story(lines)
     done = [*_trajectory(told), bests(told)] if told.rows else []
     parts = [_head(told), *done, Text(told.ending)]
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
-
-
-def to_json(lines: list[Line]) -> dict[str, Any]:
-    """The study as JSON: floats as numbers, and beside them exactly.
-
-    A name that ends in "_hex" has a float's exact value, one that ends in "_units" the exact
-    numerator of a fraction over `one`. A score that diverged is null.
-    """
-    told = story(lines)
-    best, top = told.lambda_best, told.best_score
-    return {
-        "task": lines[0]["task"],
-        "tuner": lines[0]["tuner"],
-        "training": lines[0]["training"],
-        "seed": told.seed,
-        "chains": told.chains,
-        "replicates": told.replicates,
-        "keys": lines[0]["keys"],
-        "scored_on": told.scored_on,
-        "score": told.score,
-        "finished": told.test is not None,
-        "decisions": [_decision(row) for row in told.rows],
-        "lambda_best": None if best is None else _point(best),
-        "best_score": None if top is None else _point(top),
-        "test": None if told.test is None else _score(told.test),
-    }
-
-
-def _point(row: Row) -> dict[str, Any]:
-    return {
-        "chain": row.chain,
-        "i": row.i,
-        "learning_rate": row.learning_rate,
-        "learning_rate_hex": row.learning_rate.hex(),
-        **_score(row.score),
-    }
-
-
-def _decision(row: Row) -> dict[str, Any]:
-    choice = row.choice
-    exact = {}
-    if choice.p is not None:
-        asked = row.line["asked"]
-        exact = {
-            "u_units": None if choice.u is None else asked["u"],
-            "p_units": asked["p"],
-            "one": sum(asked["p"]),
-        }
-    return {
-        **_point(row),
-        "move": choice.move or None,
-        "held": choice.held,
-        "u": choice.u,
-        "p": choice.p,
-        **exact,
-        "better": row.better,
-        "revisits": row.revisits,
-        "trainings": [
-            {
-                **_score(one.score),
-                "best_epoch": one.best_epoch,
-                "curve": [_score(points) for points in one.curve],
-            }
-            for one in row.trainings
-        ],
-    }
-
-
-def _score(score: Score) -> dict[str, Any]:
-    if isinstance(score.value, float):
-        return {"score": score.value, "score_hex": score.value.hex(), "of": score.of}
-    if score.value is None:
-        return {"score": None, "of": score.of}
-    return {"score": score.value, "of": score.of, "accuracy": score.value / score.of}
 
 
 def _pairs(*rows: tuple[str, ...]) -> Table:
@@ -107,13 +41,18 @@ def _pairs(*rows: tuple[str, ...]) -> Table:
 
 
 def _head(told: Story) -> Table:
+    named = zip(told.space.names, told.space.axes, strict=True)
+    axes = [f"{name}  {plain(to_text(axis), OPTIONS)}" for name, axis in named]
+    examples = "" if told.of is None else f", {told.of} examples"
     return _pairs(
         ("task", told.task),
+        *zip(["tuned", *[""] * (len(axes) - 1)], axes, strict=True),
+        *([("fixed", show_options(told.fixed))] if told.fixed else []),
         ("tuner", f"{told.tuner}  {show_options(told.tuner_options)}"),
-        ("training", show_options(told.training_options)),
+        ("training", f"{show_options(told.training_options)}, the same for every trial"),
         ("seed", str(told.seed)),
         *_design(told),
-        ("score", f"{told.score}, {told.scored_on} split of {told.of} examples"),
+        ("score", f"{told.meaning}, {told.scored_on} split{examples}"),
     )
 
 
@@ -121,11 +60,11 @@ def _design(told: Story) -> list[tuple[str, str]]:
     """What is not the poster's: chains, replicates, paired keys."""
     words = [f"{told.chains} chains"] if told.chains > 1 else []
     words += [f"{told.replicates} replicates a decision, scores added"] * (told.replicates > 1)
-    words += ["paired keys: a learning rate is trained once in a chain"] * told.paired
+    words += ["paired keys: the same values are tried once in a chain"] * told.paired
     return [("design", "; ".join(words))] if words else []
 
 
-def _trajectory(told: Story) -> list[Table | Text]:
+def _trajectory(told: Story) -> "list[Widest | Text]":
     """All decisions, or the first and the last of very many."""
     if len(told.rows) <= ROWS:
         return [trajectory(told, told.rows)]
@@ -134,84 +73,177 @@ def _trajectory(told: Story) -> list[Table | Text]:
     return [trajectory(told, first), Text(left_out), trajectory(told, last)]
 
 
-def trajectory(told: Story, rows: list[Row]) -> Table:
-    """A line for each of `rows`, trainings of the study `told`."""
-    walks = any(row.choice.p is not None for row in told.rows)
-    spread = told.replicates > 1
-    grid = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    if told.chains > 1:
-        grid.add_column("chain", justify="right", style="dim")
-    grid.add_column("i", justify="right", style="dim")
-    grid.add_column("λ", no_wrap=True)
-    if walks:
-        grid.add_column("move", no_wrap=True)
-        grid.add_column("u", no_wrap=True)
-        grid.add_column(" p1   p2   p3", no_wrap=True)
-    grid.add_column("score", justify="right", no_wrap=True)
-    if spread:
-        grid.add_column("±", justify="right", no_wrap=True)
-    grid.add_column("epoch", justify="right", no_wrap=True)
-    if walks:
-        grid.add_column("", no_wrap=True)
-    grid.add_column("", no_wrap=True)
+class Widest:
+    """Of several forms of a table, from the widest to the narrowest, the first that there is room
+    for."""
+
+    def __init__(self, *forms: Callable[[], Table]) -> None:
+        self._forms = forms
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        endless = options.update_width(100_000)
+        for form in self._forms:
+            grid = form()
+            if Measurement.get(console, endless, grid).maximum <= options.max_width:
+                break
+        yield grid
+
+
+class Column(NamedTuple):
+    name: str
+    cell: Callable[[Row], str]
+    style: str = ""
+    right: bool = False
+    folds: bool = False
+
+
+def trajectory(told: Story, rows: list[Row]) -> Widest:
+    """A line for each of `rows`, decisions of the study `told`.
+
+    With draws and probabilities where they have room; on a narrow screen all values share a column.
+    """
+    forms = (
+        (True, True, 1),
+        (True, True, 0),
+        (True, False, 1),
+        (True, False, 0),
+        (False, False, 1),
+    )
+    return Widest(*(lambda form=form: _grid(told, rows, *form) for form in forms))
+
+
+def _grid(told: Story, rows: list[Row], apart: bool, draws: bool, gap: int) -> Table:
+    """
+    Args:
+      apart: a column for each axis, or else one for all values.
+      draws: with draws and probabilities.
+      gap: spaces between columns, besides one.
+    """
+    columns = [
+        *_which(told),
+        *(_values(told) if apart else [_together(told)]),
+        *(_draws(told) if draws and _walks(told) else []),
+        *_outcome(told),
+    ]
+    grid = Table(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), show_edge=False)
+    for one in columns:
+        grid.add_column(
+            one.name,
+            justify="right" if one.right else "left",
+            style=one.style,
+            no_wrap=not one.folds,
+            overflow="fold",
+        )
     for row in rows:
-        came = [str(row.chain)] if told.chains > 1 else []
-        came += [str(row.i), show_rate(row.learning_rate)]
-        if walks:
-            came += _choice(row)
-        came.append(str(row.score))
-        if spread:
-            came.append(show_spread(told, row))
-        came.append(" ".join(f"{one.best_epoch}/{len(one.curve)}" for one in row.trainings))
-        if walks:
-            came.append(row.outcome)
-        r = row.line["asked"].get("r", 0)
-        notes = [f"replicate {r}"] if r else []
-        notes += [f"as i = {row.revisits}"] if row.revisits is not None else []
-        came.append(" ".join([*notes, _mark(told, row)]))
         failed = row.better is False or row.score.value is None
-        grid.add_row(*(Text(plain(cell)) for cell in came), style="dim" if failed else "")
+        cells = (Text(plain(one.cell(row))) for one in columns)
+        grid.add_row(*cells, style="dim" if failed else "")
     return grid
+
+
+def _walks(told: Story) -> bool:
+    return any(row.moves for row in told.rows)
+
+
+def _which(told: Story) -> list[Column]:
+    chain = [Column("chain", lambda row: str(row.chain), "dim", right=True)]
+    i = Column("i", lambda row: str(row.i), "dim", right=True)
+    return [*(chain if told.chains > 1 else []), i]
+
+
+def _values(told: Story) -> list[Column]:
+    """A column for each axis; of several axes those that moved have an arrow."""
+    names = told.space.names
+    if len(names) == 1:
+        value = Column(names[0], lambda row: show(row.values[names[0]]))
+        move = Column("move", lambda row: row.moves[0].sign if row.moves else "")
+        return [value, move] if _walks(told) else [value]
+
+    def cell(row: Row, a: int, name: str) -> str:
+        return f"{show(row.values[name])}{_arrow(row.moves[a]) if row.moves else ''}"
+
+    return [
+        Column(name, lambda row, a=a, name=name: cell(row, a, name)) for a, name in enumerate(names)
+    ]
+
+
+def _arrow(move: Move) -> str:
+    """The arrow alone, and whether the move was held."""
+    return f" {move.sign[0]}{' held' if move.held else ''}" if move.c else ""
+
+
+def _together(told: Story) -> Column:
+    def cell(row: Row) -> str:
+        moves = row.moves or [None] * told.space.d
+        pairs = zip(row.values.values(), moves, strict=True)
+        return ", ".join(f"{show(value)}{_arrow(move) if move else ''}" for value, move in pairs)
+
+    return Column(", ".join(told.space.names), cell, folds=True)
+
+
+def _draws(told: Story) -> list[Column]:
+    """Draw and probabilities of each axis that moved; of a single axis also where it did not."""
+    ordered = told.space.d == 1 and told.space.axes[0].ordered
+
+    def shown(row: Row) -> Iterable[Move]:
+        return (move for move in row.moves if move.c or told.space.d == 1)
+
+    def u(row: Row) -> str:
+        return " ".join(f"{move.u:.2f}" for move in row.moves if move.u is not None)
+
+    def p(row: Row) -> str:
+        return "; ".join(" ".join(f"{mass:.2f}" for mass in move.p) for move in shown(row))
+
+    return [Column("u", u), Column(" p1   p2   p3" if ordered else "p", p)]
+
+
+def _outcome(told: Story) -> list[Column]:
+    columns = [Column("score", lambda row: str(row.score), right=True)]
+    if told.replicates > 1:
+        columns.append(Column("±", lambda row: show_spread(told, row), right=True))
+    columns.append(Column("epoch", _epochs, right=True))
+    if _walks(told):
+        columns.append(Column("", lambda row: row.outcome))
+    return [*columns, Column("", lambda row: _notes(told, row))]
+
+
+def _epochs(row: Row) -> str:
+    return " ".join(f"{one.best_epoch}/{len(one.curve)}" for one in row.trainings)
+
+
+def _notes(told: Story, row: Row) -> str:
+    r = row.line["asked"].get("r", 0)
+    notes = [f"replicate {r}"] if r else []
+    notes += [f"as i = {row.revisits}"] if row.revisits is not None else []
+    marks = ((RECOMMENDED, told.recommended), (BEST_SCORE, told.best_score))
+    return " ".join([*notes, "".join(mark for mark, marked in marks if row is marked)])
 
 
 def show_spread(told: Story, row: Row) -> str:
     """The standard deviation of a decision's replicates, each by itself."""
     if row.spread is None:
         return ""
-    return f"{row.spread:.2f} %" if told.counts else f"{row.spread:.3g}"
+    return f"{row.spread:.2f} %" if told.percent else f"{row.spread:.3g}"
 
 
-def _choice(row: Row) -> list[str]:
-    choice = row.choice
-    move = f"{ARROWS[choice.move]}{' held' if choice.held else ''}"
-    u = "" if choice.u is None else f"{choice.u:.2f}"
-    return [move, u, "" if choice.p is None else " ".join(f"{p:.2f}" for p in choice.p)]
-
-
-def _mark(told: Story, row: Row) -> str:
-    return "".join(
-        mark
-        for mark, marked in ((BEST_LAMBDA, told.lambda_best), (BEST_SCORE, told.best_score))
-        if row is marked
-    )
-
-
-def bests(told: Story) -> Table:
-    """λ_best and the best score so far, and the score on the test set where it is known."""
+def bests(told: Story, letters: int = OPTIONS) -> Table:
+    """What is recommended and the best score so far, and the score on the test set where it is
+    known; values in at most so many `letters`."""
     rows = []
-    if told.lambda_best is not None and told.best_score is not None:
-        rows = [
-            (f"{BEST_LAMBDA} λ_best", *_cells(told, told.lambda_best)),
-            (f"{BEST_SCORE} best score", *_cells(told, told.best_score)),
-        ]
+    best, top = told.recommended, told.best_score
+    if best is not None and top is not None and best is not top:
+        rows.append((f"{RECOMMENDED} recommended", *_cells(told, best, letters)))
+        rows.append((f"{BEST_SCORE} best score", *_cells(told, top, letters)))
+    elif best is not None:
+        rows.append((f"{RECOMMENDED}{BEST_SCORE} recommended, best", *_cells(told, best, letters)))
     if told.test is not None:
         unseen = (
             "read once, at the end" if told.scored_on != "test" else "scores were taken on it too"
         )
-        rows.append(("  test", "with λ_best", str(told.test), unseen))
+        rows.append(("  test", str(told.test), "", unseen))
     return _pairs(*rows)
 
 
-def _cells(told: Story, row: Row) -> tuple[str, str, str]:
+def _cells(told: Story, row: Row, letters: int) -> tuple[str, str, str]:
     chain = f"chain {row.chain}, " if told.chains > 1 else ""
-    return f"λ = {show_rate(row.learning_rate)}", str(row.score), f"{chain}training {row.i}"
+    return str(row.score), f"{chain}i = {row.i}", show_values(row.values, letters)

@@ -1,4 +1,4 @@
-"""Tasks: what is trained. Data, a network, a loss and a score."""
+"""What is trained, by name: tasks of data, a network, a loss and a score, or a user's own."""
 
 import difflib
 import importlib
@@ -12,23 +12,16 @@ from jaxmeta.record.error import shown
 from jaxmeta.tasks import cache
 from jaxmeta.tasks.images import images
 from jaxmeta.tasks.small import sine, spirals
-from jaxmeta.tasks.task import Task, arrays, classification, regression
+from jaxmeta.training import Trainable
 
-TASKS: dict[str, Callable[..., Task]] = {"mnist": images, "spirals": spirals, "sine": sine}
+TASKS: dict[str, Callable[..., Trainable]] = {"mnist": images, "spirals": spirals, "sine": sine}
 
-__all__ = [
-    "TASKS",
-    "Task",
-    "arrays",
-    "classification",
-    "from_record",
-    "make",
-    "regression",
-]
+__all__ = ["TASKS", "from_record", "make"]
 
 
-def make(name: str, **options: Any) -> Task:
-    """The task called `name`, or the user's own: "package.module:function", called with `options`.
+def make(name: str, **options: Any) -> Trainable:
+    """The trainable called `name`, or the user's own: "package.module:function", called with
+    `options`.
 
     These must be the user's own words: a record's go to `from_record`.
 
@@ -40,7 +33,7 @@ def make(name: str, **options: Any) -> Task:
 
 def from_record(
     record: Mapping[str, Any], allowed: str | None = None, allow_download: bool = False
-) -> Task:
+) -> Trainable:
     """The task that a record names, which may be a stranger's: nothing is imported or called for it
     but a task of this package with options that it declares, or what the user names as well.
 
@@ -71,18 +64,19 @@ def from_record(
         return _call(allowed or name, make_task, options)
 
 
-def _call(name: str, make_task: Callable[..., Any], options: Mapping[str, Any]) -> Task:
+def _call(name: str, make_task: Callable[..., Any], options: Mapping[str, Any]) -> Trainable:
     try:
-        task = make_task(**options)
+        made = make_task(**options)
     except TypeError as error:
         raise ValueError(
             f"task {name} must take the options given, and does not: {error}"
         ) from error
-    if not isinstance(task, Task):
+    if not isinstance(made, Trainable):
         raise ValueError(
-            f"{name} must give a jaxmeta Task, got {type(task).__name__}; return a Task"
+            f"{name} must give a jaxmeta trainable, got {type(made).__name__}; return what "
+            "jaxmeta.classification, regression, trainable or objective makes"
         )
-    return task
+    return made
 
 
 def _imported(name: str) -> Any:

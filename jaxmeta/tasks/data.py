@@ -10,37 +10,15 @@ would be the worse choice: many sets are generated class by class, and the last 
 for validation, would be a few classes only.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from jaxmeta.supervised.dataset import Dataset, Split
 from jaxmeta.tasks import cache, idx, mnist_builder, tfds_sets
+from jaxmeta.training.data import digest
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-
-
-class Split(NamedTuple):
-    """Examples and their classes."""
-
-    x: np.ndarray  # uint8 [n, H, W, C] for images
-    y: np.ndarray  # int32 [n]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A task's data; `digest` is the digest of the three splits under their names."""
-
-    name: str
-    train: Split
-    validation: Split
-    test: Split
-    classes: int
-    digest: str
 
 
 def load(name: str = "mnist", train_size: int | None = None) -> Dataset:
@@ -78,32 +56,7 @@ def load(name: str = "mnist", train_size: int | None = None) -> Dataset:
         "validation": Split(x[available:], y[available:]),
         "test": test,
     }
-    return Dataset(name=name, classes=classes, digest=digest(splits), **splits)
-
-
-def digest(splits: Mapping[str, Split]) -> str:
-    """SHA-256 in hexadecimal over all arrays of all splits, of any dtypes and shapes.
-
-    Hashed for each array, splits sorted by name: a line of JSON, [split, array, dtype, shape], then
-    the entries in C order, little-endian. So neither the machine's byte order, nor the layout in
-    memory, nor the order of `splits` matters; every entry, name, dtype and shape does.
-
-    Raises:
-      ValueError: an array holds Python objects or records, which have no canonical bytes.
-    """
-    sha256 = hashlib.sha256()
-    for split in sorted(splits):
-        for name, given in splits[split]._asdict().items():
-            array = np.asarray(given)
-            if array.dtype.hasobject or array.dtype.names:
-                raise ValueError(
-                    f"{name} of the {split} split must be an array of numbers, got dtype "
-                    f"{array.dtype}; convert it"
-                )
-            header = json.dumps([split, name, array.dtype.name, array.shape])
-            sha256.update(f"{header}\n".encode())
-            sha256.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-    return sha256.hexdigest()
+    return Dataset(name=name, classes=classes, digest=digest(splits), ignored=None, **splits)
 
 
 def _mnist() -> tuple[Split, Split, int]:

@@ -3,24 +3,38 @@
 Their data are formulas, so they are the same everywhere and need no file.
 """
 
+from functools import partial
+from typing import Any
+
+import jax
 import numpy as np
 from flax import linen as nn
 
-from jaxmeta.models.layers import Dense
-from jaxmeta.tasks.data import Dataset
-from jaxmeta.tasks.task import Task, arrays, classification, regression
+from jaxmeta.models.layers import Dense, Dropout
+from jaxmeta.space import Values
+from jaxmeta.supervised import Dataset, Task, arrays, classification, regression
+
+WIDTHS = Values(8, 16, 32, 64, 128, start=32)
+WIDEST = 2**16  # units: a record is a stranger's, and may ask for any number
 
 
 class Perceptron(nn.Module):
-    """One hidden layer of `hidden` ReLU units: float32[B, inputs] -> float32[B, outputs]."""
+    """One hidden layer of `width` ReLU units: float32[B, inputs] -> float32[B, outputs]."""
 
-    hidden: int
     outputs: int
+    width: int = 32
+    dropout: float | jax.Array = 0.0
 
     @nn.compact
     def __call__(self, x, *, train: bool):
-        del train
-        return Dense(self.outputs)(nn.relu(Dense(self.hidden)(x)))
+        if type(self.width) is not int or not 1 <= self.width <= WIDEST:
+            raise ValueError(
+                f"width must be a whole number from 1 to {WIDEST}, got {self.width!r:.100}; "
+                "change it"
+            )
+        last = Dense(self.outputs)  # made first, so that its weights are those of "Dense_0"
+        x = nn.relu(Dense(self.width)(x))
+        return last(Dropout(self.dropout)(x, deterministic=not train))
 
 
 def _shuffled(n: int) -> np.ndarray:
@@ -48,11 +62,22 @@ def spirals(train_size: int | None = None) -> Task:
     angle = 2 * np.pi * (along + arm / 3)
     x = np.stack([along * np.cos(angle), along * np.sin(angle)], axis=1)
     data = _held_out("spirals", x, arm, train_size)
-    return classification("spirals", Perceptron(32, 3), data, options={"train_size": train_size})
+    return classification(
+        "spirals", partial(Perceptron, 3), data, fixed_order=True, **_known(train_size)
+    )
 
 
 def sine(train_size: int | None = None) -> Task:
-    """sin(2 pi x) for x in [0, 1): 512 / 256 / 256 points, score an exact float."""
+    """sin(2 pi x) for x in [0, 1): 512 / 256 / 256 points, score an exact float.
+
+    Its bits are those of one program at one width: of a product with a single input or output XLA
+    makes sums and multiplications, and rounds them otherwise in other surroundings.
+    """
     x = (_shuffled(1024) / 1024).reshape(-1, 1)
     data = _held_out("sine", x, np.sin(2 * np.pi * x), train_size)
-    return regression("sine", Perceptron(32, 1), data, options={"train_size": train_size})
+    return regression("sine", partial(Perceptron, 1), data, **_known(train_size))
+
+
+def _known(train_size: int | None) -> dict[str, Any]:
+    """What both tasks say of themselves."""
+    return {"axes": {"width": WIDTHS}, "options": {"train_size": train_size}}

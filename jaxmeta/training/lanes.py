@@ -1,8 +1,8 @@
 """Lanes: a fixed number of trainings side by side in one compiled program.
 
-The unit of exactness is one program at one width (DETERMINISM, "What follows"): so the width is a
-constant of the study, lanes that nobody needs are padding, and what runs in a lane depends neither
-on its neighbours nor on its place.
+Plain JAX repeats its bits in one program at one width only: so the width is a constant of the
+study, lanes that nobody needs are padding, and what runs in a lane depends neither on its
+neighbours nor on its place.
 """
 
 from collections.abc import Callable

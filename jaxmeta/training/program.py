@@ -1,10 +1,8 @@
 """Train_N: from a key and hyperparameter values to a score, in one compiled program.
 
-Weights come from the key; epochs of shuffled mini-batches are drawn on the device; after each
-epoch the whole validation split is evaluated by counting; early stopping waits `patience` epochs
-for a better count; a loss that is not finite ends the training there, as data. The score is the
-best evaluation (ALGORITHM: "Train_N"). Hyperparameter values are traced: a new one never compiles
-again.
+A trainable's epochs, one after another. After each the score is taken; early stopping waits
+`patience` epochs for a better one; a loss or score that is not a number ends the training there, as
+data. The score of the training is its best evaluation. Values that are traced never compile again.
 
 The loop stops at the end of any epoch it is told to and goes on from there with the same bits, so a
 training can be watched, saved and resumed without being changed. Several trainings run side by side
@@ -12,147 +10,146 @@ in its lanes (`training.lanes`), each at its own epoch.
 """
 
 import hashlib
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from functools import cached_property, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import lax
 
 from jaxmeta import keys, score
-from jaxmeta.arithmetic import tree_sum
+from jaxmeta.length import Training
 from jaxmeta.training import digest
-from jaxmeta.training.batch import Batch
+from jaxmeta.training.data import Data
+from jaxmeta.training.executable import Executable
+from jaxmeta.training.form import same_form
 from jaxmeta.training.lanes import Lanes
-from jaxmeta.training.progress import Params, Progress, Rest, Result
-
-# Fixed, since the size of a batch can change the last bit of its rows (BITS, section 2).
-EVALUATION_BATCH = 500
-
-Arrays = tuple[jax.Array, jax.Array]  # inputs [n, ...], targets [n, ...]
-
-
-class Problem(Protocol):
-    """What a training needs to know of a task; all functions are pure and traced."""
-
-    def init(self, key: jax.Array, x: jax.Array) -> tuple[Params, Rest]:
-        """Fresh weights for inputs like `x` [1, ...]."""
-        ...
-
-    def apply(
-        self, params: Params, rest: Rest, x: jax.Array, key: jax.Array | None
-    ) -> tuple[jax.Array, Rest]:
-        """Outputs [B, ...] for inputs [B, ...]; `key` is for dropout, None when not training."""
-        ...
-
-    def loss(self, outputs: jax.Array, y: jax.Array, /) -> jax.Array:
-        """The loss of each example, float32[B]."""
-        ...
-
-    def points(self, outputs: jax.Array, y: jax.Array, /) -> jax.Array:
-        """What each example adds to the score: bool or int32[B] is counted, float32[B] added."""
-        ...
-
-    @property
-    def optimizer(self) -> Callable[..., optax.GradientTransformation]:
-        """From hyperparameter values, float32 scalars by name, to the optimiser."""
-        ...
-
-
-@dataclass(frozen=True)
-class Training:
-    """How long and on what batches.
-
-    Attributes:
-      epochs: N, at most this many epochs.
-      patience: stop when this many epochs in a row brought no better evaluation.
-      batch_size: examples in a mini-batch.
-      steps_per_epoch: mini-batches between two evaluations; None for one pass over the data (what
-        is left over when the batch size does not divide it sits that epoch out, others the next).
-    """
-
-    epochs: int = 20
-    patience: int = 3
-    batch_size: int = 50
-    steps_per_epoch: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "batch_size", "steps_per_epoch"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}; raise it")
-
-    def steps(self, examples: int) -> int:
-        """Mini-batches in an epoch of so many `examples`."""
-        available = examples // self.batch_size
-        if not available:
-            raise ValueError(
-                f"batch_size must be at most the {examples} training examples, "
-                f"got {self.batch_size}; make it smaller"
-            )
-        if self.steps_per_epoch is not None and self.steps_per_epoch > available:
-            raise ValueError(
-                f"steps_per_epoch must be at most {available} ({examples} examples in batches of "
-                f"{self.batch_size}), got {self.steps_per_epoch}; make it smaller"
-            )
-        return self.steps_per_epoch or available
-
-    def ended(self, result: Result) -> bool:
-        """Whether a training with this `result` has come to its end: by its epochs, by its patience
-        or because it diverged."""
-        waited = result.epochs - result.best_epoch
-        return result.diverged or result.epochs >= self.epochs or waited >= self.patience
-
-
-Watch = Callable[[Progress], None] | None
+from jaxmeta.training.progress import Progress
+from jaxmeta.training.protocol import Trainable
+from jaxmeta.trial import Value, Values
 
 
 class Program:
-    """Train_N for one problem, one set of arrays and one length; compiled once, at the first use.
+    """Train_N for one variant of a trainable: one combination of static values.
 
-    `begin` makes the `Progress` of one training. `go_on` trains W of them, stacked: every array of
-    a stack has a leading axis of W. `take` and `put` move one out of a stack and into it.
+    Compiled once, ahead of time, at its first use; the same executables run and are digested.
+    `training.stack.Stack` holds the trainings in its lanes.
 
     Args:
-      problem: network, loss, score and optimiser.
-      train, evaluation: inputs and targets, kept on the device; the score is taken on `evaluation`.
-      training: epochs, patience and batches.
+      trainable: what is trained.
+      training: epochs and patience.
+      constants: hyperparameters that are Python constants here; what is not named has the
+        trainable's default.
+      traced: the names of those that are traced float32 scalars.
+      scored_on: the split that the score is taken on.
       lanes: how many trainings run side by side, and how.
       device: the jax.Device; None for JAX's own choice.
+      data: the trainable's arrays on that device, shared with other variants; None: its own.
+
+    Raises:
+      ValueError: the trainable has no such split.
     """
 
     def __init__(
         self,
-        problem: Problem,
-        train: Any,
-        evaluation: Any,
+        trainable: Trainable,
         training: Training,
+        constants: Mapping[str, Value] | None = None,
+        traced: Iterable[str] = (),
+        scored_on: str = "validation",
         lanes: Lanes = Lanes(),  # noqa: B008 it is frozen
         device: Any = None,
+        data: Data | None = None,
     ) -> None:
-        self.problem, self.training, self.lanes, self.device = problem, training, lanes, device
-        self.steps = training.steps(len(train[0]))
-        self.train_data: Arrays = jax.device_put(tuple(train), device)
-        self.evaluation_data: Arrays = jax.device_put(tuple(evaluation), device)
-        self.begin = jax.jit(self._begin)
-        # `go_on` and `put` take their stack over, weights and moments in place.
-        self.go_on = jax.jit(self._go_on, donate_argnums=0)
-        self.put = jax.jit(_put, donate_argnums=0)
-        self.take = jax.jit(_take)
-        self.evaluate = jax.jit(partial(_evaluate, problem))
+        self.trainable, self.training, self.scored_on = trainable, training, scored_on
+        self.traced = tuple(sorted(traced))
+        self.constants: Values = {
+            name: value
+            for name, value in {**trainable.defaults, **(constants or {})}.items()
+            if name not in self.traced
+        }
+        self.lanes, self.device = lanes, device
+        self.data = data or Data(trainable, device)
+        self._scores: dict[str, Executable] = {}  # compiled, for each split
+        _ = self.data[scored_on]  # says so if there is none
 
-    def _begin(self, key: jax.Array, values: dict[str, jax.Array], x: jax.Array) -> Progress:
+    def fresh(self, key: jax.Array, values: Mapping[str, Value]) -> Progress:
+        """A training at its beginning; of `values` those that are traced count."""
+        key_data = np.asarray(jax.random.key_data(key))
+        return self.begin(key_data, self.floats(values), self._train)
+
+    def score(self, split: str, key: jax.Array, values: Mapping[str, Value], at: Progress) -> int:
+        """The score of `at` on `split` as an integer, see `jaxmeta.score`."""
+        arguments = (
+            np.asarray(jax.random.key_data(key)),
+            self.floats(values),
+            at.state,
+            self.data[split],
+        )
+        if split not in self._scores:
+            self._scores[split] = self._compile(jax.jit(partial(self._score, split)), *arguments)
+        return int(self._scores[split](*arguments)[0])
+
+    def floats(self, values: Mapping[str, Value]) -> dict[str, np.ndarray]:
+        """The traced ones of `values`, rounded to float32."""
+        return {name: np.float32(values[name]) for name in self.traced}  # pyright: ignore[reportReturnType]
+
+    @cached_property
+    def begin(self) -> Executable:
+        """The executable from a key's data, traced values and the data to a `Progress`."""
+        return self._compile(jax.jit(self._begin), *self._one, self._train)
+
+    @cached_property
+    def go_on(self) -> Executable:
+        """The executable that trains a stack, whose memory it takes over; see `Stack.advance`."""
+        arguments = *self.abstract_stack(), self._train, self.data[self.scored_on]
+        return self._compile(jax.jit(self._go_on, donate_argnums=0), *arguments)
+
+    def abstract_stack(self) -> tuple[Any, ...]:
+        """Shapes and dtypes of a stack, its keys, traced values and epochs: W of each."""
+        key_data, values = self._one
+        at = jax.eval_shape(self._begin, key_data, values, self._train)
+        until = jax.ShapeDtypeStruct((), jnp.int32)
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct((self.lanes.width, *x.shape), x.dtype),
+            (at, key_data, values, until),
+        )
+
+    def digests(self) -> dict[str, str]:
+        """128 bits of the SHA-256 of the program as JAX wrote it (StableHLO) and as XLA compiled
+        it, unlocated; in hexadecimal. Compiles it, if it is not yet."""
+        executables = self.begin, self.go_on
+        texts = {
+            "program": "".join(executable.written for executable in executables),
+            "compiled": "".join(executable.compiled for executable in executables),
+        }
+        return {n: hashlib.sha256(text.encode()).hexdigest()[:32] for n, text in texts.items()}
+
+    @cached_property
+    def compiled(self) -> str:
+        """The digest of what runs; a part of every `Result`."""
+        return self.digests()["compiled"]
+
+    @property
+    def _train(self) -> Any:
+        return self.data["train"]
+
+    @property
+    def _one(self) -> tuple[Any, Any]:
+        """A key's data and traced values, as shapes and dtypes."""
+        scalar = jax.ShapeDtypeStruct((), jnp.float32)
+        return jax.ShapeDtypeStruct((2,), jnp.uint32), {name: scalar for name in self.traced}
+
+    def _compile(self, function: Any, *arguments: Any) -> Executable:
+        return Executable(function, self.device, *arguments)
+
+    def _begin(self, key_data: jax.Array, traced: dict[str, jax.Array], train: Any) -> Progress:
         n = self.training.epochs
-        params, rest = self.problem.init(keys.derive(key, "weights"), x)
+        state = self.trainable.begin(_key(key_data), self._values(traced), train)
         return Progress(
-            params=params,
-            rest=rest,
-            optimizer=self.problem.optimizer(**values).init(params),
+            state=jax.tree.map(_strong, state),
             epoch=jnp.int32(0),
             finite=jnp.bool_(True),
             best=jnp.int32(score.DIVERGED),
@@ -166,187 +163,94 @@ class Program:
         self,
         at: Progress,
         key_data: jax.Array,
-        values: dict[str, jax.Array],
+        traced: dict[str, jax.Array],
         until: jax.Array,
-        train: Arrays,
-        evaluation: Arrays,
+        train: Any,
+        held_out: Any,
     ) -> Progress:
         """Each lane until `until` (int32[W]) epochs of it are done or no more is wanted."""
 
-        def one(at, key_data, values, until):
-            key = jax.random.wrap_key_data(key_data, impl=keys.IMPL)
-            return self._epochs(at, key, values, until, train, evaluation)
+        def one(at, key_data, traced, until):
+            return self._epochs(at, key_data, traced, until, train, held_out)
 
-        return self.lanes.side_by_side(one, at, key_data, values, until)
+        return self.lanes.side_by_side(one, at, key_data, traced, until)
 
     def _epochs(
         self,
         at: Progress,
-        key: jax.Array,
-        values: dict[str, jax.Array],
+        key_data: jax.Array,
+        traced: dict[str, jax.Array],
         until: jax.Array,
-        train: Arrays,
-        evaluation: Arrays,
+        train: Any,
+        held_out: Any,
     ) -> Progress:
         """One lane of `_go_on`."""
-        optimizer = self.problem.optimizer(**values)
-        examples, batch = len(train[0]), self.training.batch_size
-        one_over_batch = np.float32(1 / batch)
-
-        def loss(params, rest, step_key, x, y):
-            outputs, rest = self.problem.apply(params, rest, x, step_key)
-            return tree_sum(self.problem.loss(outputs, y)) * one_over_batch, rest
-
-        def step(order, first_step, carry):
-            t, (params, rest, moments, _) = carry
-            rows = lax.dynamic_slice(order, (t * batch,), (batch,))
-            step_key = keys.derive(key, "dropout", first_step + t)
-            (value, rest), gradient = jax.value_and_grad(loss, has_aux=True)(
-                params, rest, step_key, train[0][rows], train[1][rows]
-            )
-            updates, moments = optimizer.update(gradient, moments, params)
-            return t + 1, (optax.apply_updates(params, updates), rest, moments, value)
+        key, values = _key(key_data), self._values(traced)
 
         def epoch(at: Progress) -> Progress:
-            order = jax.random.permutation(keys.derive(key, "order", at.epoch), examples)
-            start = (at.params, at.rest, at.optimizer, jnp.float32(0))
-            _, (params, rest, moments, value) = lax.while_loop(
-                lambda carry: (carry[0] < self.steps) & jnp.isfinite(carry[1][3]),
-                partial(step, order, at.epoch * self.steps),
-                (jnp.int32(0), start),
-            )
-            points, finite = _evaluate(self.problem, params, rest, evaluation)
-            finite &= jnp.isfinite(value)
+            state, loss = self.trainable.epoch(key, at.epoch, values, at.state, train)
+            state = same_form(at.state, jax.tree.map(_strong, state))
+            loss = _scalar("the loss of an epoch", loss, jnp.floating)
+            points, finite = self._score(self.scored_on, key_data, traced, state, held_out)
+            finite &= jnp.isfinite(loss)
             points = jnp.where(finite, points, score.DIVERGED)
             # A training that diverges has no good epoch, whatever came before.
             better = points > at.best
             return Progress(
-                params=params,
-                rest=rest,
-                optimizer=moments,
+                state=state,
                 epoch=at.epoch + 1,
                 finite=finite,
                 best=jnp.where(finite, jnp.maximum(points, at.best), score.DIVERGED),
                 best_epoch=jnp.where(better, at.epoch + 1, at.best_epoch) * finite,
                 curve=at.curve.at[at.epoch].set(points),
-                losses=at.losses.at[at.epoch].set(value),
-                digests=at.digests.at[at.epoch].set(digest.digest(params)),
+                losses=at.losses.at[at.epoch].set(loss),
+                digests=at.digests.at[at.epoch].set(digest.digest(self.trainable.weights(state))),
             )
 
         def more(at: Progress) -> jax.Array:
-            """Lines 3 and 7; see `Training.ended`."""
-            waiting = at.epoch - at.best_epoch < self.training.patience
-            return at.finite & waiting & (at.epoch < jnp.minimum(until, self.training.epochs))
+            return ~self.training.ended(at.epoch, at.best_epoch, ~at.finite) & (at.epoch < until)
 
         return lax.while_loop(more, epoch, at)
 
-    def fingerprint(self) -> dict[str, str]:
-        """SHA-256 of the program as JAX wrote it (StableHLO) and as XLA compiled it, unlocated."""
-        batch = Batch(self)
-        batch.start(0, self.fresh(keys.root(0), _ANY), keys.root(0), _ANY)
-        programs = [
-            self.begin.lower(keys.root(0), _traced(_ANY), self.train_data[0][:1]),
-            self.go_on.lower(*batch.arguments({})),
-        ]
-        texts = {
-            "program": "".join(program.as_text() for program in programs),
-            "compiled": "".join(
-                _unlocated(program.compile().as_text() or "") for program in programs
-            ),
-        }
-        return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
-
-    def fresh(self, key: jax.Array, values: dict[str, float]) -> Progress:
-        """A training at its beginning, with the weights that `key` gives."""
-        return self.begin(key, _traced(values), self.train_data[0][:1])
-
-    def train(
+    def _score(
         self,
-        key: jax.Array,
-        values: dict[str, float],
-        until: int | None = None,
-        watch: Watch = None,
-    ) -> tuple[Result, Progress]:
-        """Train from fresh weights; see `resume`."""
-        return self.resume(self.fresh(key, values), key, values, until, watch)
+        split: str,
+        key_data: jax.Array,
+        traced: dict[str, jax.Array],
+        state: Any,
+        held_out: Any,
+    ) -> tuple[jax.Array, jax.Array]:
+        """The score as int32, and whether it is one."""
+        key = keys.derive(_key(key_data), split)
+        points = self.trainable.score(key, self._values(traced), state, held_out)
+        if self.trainable.kind == score.COUNT:
+            points = _scalar("a score that is a count", points, jnp.integer).astype(jnp.int32)
+            return points, points != score.DIVERGED
+        points = _scalar("a score that is a float", points, jnp.floating).astype(jnp.float32)
+        finite = ~jnp.isnan(points)
+        return jnp.where(finite, score.from_float(points), score.DIVERGED), finite
 
-    def resume(
-        self,
-        at: Progress,
-        key: jax.Array,
-        values: dict[str, float],
-        until: int | None = None,
-        watch: Watch = None,
-    ) -> tuple[Result, Progress]:
-        """Go on from `at`, alone in the first lane, as if the training had never stopped.
-
-        Args:
-          key: the training's own key.
-          values: hyperparameters, rounded to float32.
-          until: stop after so many epochs; None for all that are wanted.
-          watch: sees the end of every epoch; changes nothing.
-        """
-        last = self.training.epochs if until is None else min(until, self.training.epochs)
-        batch = Batch(self)
-        batch.start(0, at, key, values)
-        now = batch.results()[0]
-        while now.epochs < last and not self.training.ended(now):
-            batch.advance({0: last if watch is None else now.epochs + 1})
-            now = batch.results()[0]
-            if watch is not None:
-                watch(batch.progress(0))
-        return now, batch.progress(0)
+    def _values(self, traced: Mapping[str, jax.Array]) -> dict[str, Any]:
+        return {**self.constants, **traced}
 
 
-_ANY = {"learning_rate": 1.0}  # the values of a program that is compiled and not run
+def _key(key_data: jax.Array) -> jax.Array:
+    return jax.random.wrap_key_data(key_data, impl=keys.IMPL)
 
 
-def _put(stack: Progress, lane: jax.Array, at: Progress) -> Progress:
-    return jax.tree.map(lambda x, y: lax.dynamic_update_index_in_dim(x, y, lane, 0), stack, at)
+def _strong(x: Any) -> jax.Array:
+    """An array of the dtype that it has now; Python's numbers would follow their neighbours'."""
+    dtype = jnp.result_type(x)
+    if jnp.issubdtype(dtype, jax.dtypes.extended):  # a random key
+        return x
+    return lax.convert_element_type(x, dtype)
 
 
-def _take(stack: Progress, lane: jax.Array) -> Progress:
-    return jax.tree.map(lambda x: lax.dynamic_index_in_dim(x, lane, 0, keepdims=False), stack)
-
-
-def _unlocated(hlo: str) -> str:
-    """The text of a compiled program without what says where in which file it was written."""
-    tables = ("FileNames", "FunctionNames", "FileLocations", "StackFrames")
-    parts = [part for part in hlo.split("\n\n") if not part.startswith(tables)]
-    return re.sub(r", metadata=\{[^}]*\}", "", "\n\n".join(parts))
-
-
-def _traced(values: dict[str, float]) -> dict[str, jax.Array]:
-    return {name: jnp.float32(value) for name, value in values.items()}
-
-
-def _evaluate(
-    problem: Problem, params: Params, rest: Rest, data: Arrays
-) -> tuple[jax.Array, jax.Array]:
-    """The score (int32) of these weights on the whole of `data`, and whether all outputs are
-    finite.
-
-    Batches of one fixed size; the rows that fill up the last one are evaluated and not counted.
-    """
-    examples = len(data[0])
-    batch = min(EVALUATION_BATCH, examples)
-    batches = -(-examples // batch)
-
-    def add(b, carry):
-        total, finite = carry
-        rows = b * batch + jnp.arange(batch)
-        x, y = (array[jnp.minimum(rows, examples - 1)] for array in data)
-        outputs, _ = problem.apply(params, rest, x, None)
-        points = problem.points(outputs, y)
-        points = jnp.where(rows < examples, points, jnp.zeros_like(points))
-        finite &= jnp.isfinite(outputs).all()
-        if jnp.issubdtype(points.dtype, jnp.floating):
-            return total + tree_sum(points), finite
-        return total + points.sum(dtype=jnp.int32), finite
-
-    x, y = (array[:1] for array in data)
-    kind = jax.eval_shape(lambda: problem.points(problem.apply(params, rest, x, None)[0], y)).dtype
-    floating = jnp.issubdtype(kind, jnp.floating)
-    zero = jnp.float32(0) if floating else jnp.int32(0)
-    total, finite = lax.fori_loop(0, batches, add, (zero, jnp.bool_(True)))
-    return score.from_float(total) if floating else total, finite
+def _scalar(what: str, x: Any, kind: Any) -> jax.Array:
+    x = jnp.asarray(x)
+    if x.shape != () or not jnp.issubdtype(x.dtype, kind):
+        raise ValueError(
+            f"{what} must be one {kind.__name__} number, got {x.dtype}{list(x.shape)}; "
+            "sum it up, or convert it"
+        )
+    return x

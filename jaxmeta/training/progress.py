@@ -6,40 +6,24 @@ import jax
 import numpy as np
 
 from jaxmeta.training import digest
-
-Params = Any
-Rest = Any  # what a network carries beside its weights, batch statistics for example
+from jaxmeta.trial import Result
 
 
 class Progress(NamedTuple):
     """A training at the end of an epoch: all that is needed to go on."""
 
-    params: Params
-    rest: Rest
-    optimizer: Any
+    state: Any  # the trainable's
     epoch: jax.Array  # int32, epochs done
-    finite: jax.Array  # bool, no loss and no output was NaN or infinite so far
+    finite: jax.Array  # bool, no loss and no score was NaN, and no loss infinite, so far
     best: jax.Array  # int32, the best evaluation
     best_epoch: jax.Array  # int32, the epoch (from 1) after which it was seen first
     curve: jax.Array  # int32[N], the evaluation after each epoch
-    losses: jax.Array  # float32[N], the mean training loss of each epoch's last mini-batch
+    losses: jax.Array  # float32[N], the loss of each epoch, as the trainable gave it
     digests: jax.Array  # uint32[N, 4], of the weights after each epoch
 
 
-class Result(NamedTuple):
-    """What a training hands back, on the host."""
-
-    score: int  # the best evaluation, or DIVERGED
-    best_epoch: int  # the epoch (from 1) after which it was seen first; 0 if none was
-    epochs: int  # epochs done
-    curve: list[int]  # the evaluation after each of them
-    losses: list[float]  # the mean loss of each epoch's last mini-batch
-    digests: list[str]  # of the weights, 32 hexadecimal digits an epoch
-    diverged: bool
-
-
-def result(at: Progress) -> Result:
-    """What a training at `at` has to show."""
+def result(at: Progress, compiled: str) -> Result:
+    """What a training at `at` has to show; `compiled` names the program that ran it."""
     n = int(at.epoch)
     return Result(
         score=int(at.best),
@@ -49,4 +33,5 @@ def result(at: Progress) -> Result:
         losses=np.asarray(at.losses)[:n].tolist(),
         digests=[digest.to_hex(words) for words in np.asarray(at.digests)[:n]],
         diverged=not bool(at.finite),
+        compiled=compiled,
     )

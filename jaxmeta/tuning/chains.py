@@ -5,37 +5,17 @@ when. A decision rests on the scores of its replicates, which are added (`score.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
 from jaxmeta import keys, score
+from jaxmeta.trial import Decision, Position, Trial
 from jaxmeta.tuning import lookahead
 from jaxmeta.tuning.protocol import Tuner
-from jaxmeta.tuning.walk import Walk, Wanted
+from jaxmeta.tuning.walk import Walk
 
 KEYS = ("independent", "paired")
-
-
-class Name(NamedTuple):
-    """What tells a training from all others of the study."""
-
-    chain: int
-    i: int  # the iteration that its key is of; 0 where keys are paired
-    k: int  # its position
-    r: int  # which replicate
-
-    def __str__(self) -> str:
-        return ".".join(map(str, self))
-
-
-class Turn(NamedTuple):
-    """The decision that comes next."""
-
-    chain: int
-    wanted: Wanted
-    trainings: tuple[Name, ...]  # what it rests on, a replicate each
-    revisits: int | None  # the iteration that had these trainings run before; None: they are new
 
 
 class Chains:
@@ -45,9 +25,9 @@ class Chains:
       tuner: of all chains.
       seed: of the study.
       chains: how many; chain c is the same among any number of them.
-      replicates: trainings a decision.
-      paired: whether the keys of trainings leave the iteration out ("common random numbers"): a
-        position is then trained once in each chain.
+      replicates: trials a decision.
+      paired: whether the keys of trials leave the iteration out ("common random numbers"): a
+        position is then tried once in each chain.
       exact: whether scores are ranks of float32, see `score.total`.
     """
 
@@ -62,8 +42,8 @@ class Chains:
     ) -> None:
         self.tuner, self.replicates, self.paired, self.exact = tuner, replicates, paired, exact
         self.walks = [Walk(tuner, seed, c) for c in range(chains)]
-        self._scores: dict[Name, int] = {}
-        # Per chain, by what `lookahead` calls a training: scores, and the iteration that had it.
+        self._scores: dict[Trial, int] = {}
+        # Per chain, by what `lookahead` calls a trial: scores, and the iteration that had it.
         self._known: list[dict[lookahead.Key, int]] = [{} for _ in range(chains)]
         self._first: list[dict[lookahead.Key, int]] = [{} for _ in range(chains)]
 
@@ -72,68 +52,68 @@ class Chains:
         """How many decisions were made."""
         return sum(walk.i for walk in self.walks)
 
-    def turn(self) -> Turn | None:
+    def next(self) -> Decision | None:
         """The decision that comes next, None after the last; asking twice gives the same answer."""
         open_walks = [(walk.i, c) for c, walk in enumerate(self.walks) if not walk.done]
-        return self._turn(min(open_walks)[1]) if open_walks else None
+        return self._next(min(open_walks)[1]) if open_walks else None
 
-    def due(self) -> set[Name]:
+    def due(self) -> set[Trial]:
         """What the next decision of each chain rests on; all else is run ahead of need."""
-        turns = [self._turn(c) for c, walk in enumerate(self.walks) if not walk.done]
-        return {name for turn in turns for name in turn.trainings}
+        decisions = [self._next(c) for c, walk in enumerate(self.walks) if not walk.done]
+        return {trial for decision in decisions for trial in decision.trials}
 
-    def _turn(self, c: int) -> Turn:
-        wanted = self.walks[c].ask()
-        key = lookahead.key(wanted.i, wanted.k, wanted.r, self.paired)
-        return Turn(c, wanted, self._names(c, key), self._first[c].get(key))
+    def _next(self, c: int) -> Decision:
+        suggestion = self.walks[c].ask()
+        key = lookahead.key_of(suggestion, self.paired)
+        return Decision(c, suggestion, self._trials(c, key), self._first[c].get(key))
 
-    def learn(self, name: Name, points: int) -> None:
-        """Take in the score of a training, needed or not, in any order."""
-        self._scores[name] = points
-        key = lookahead.Key(name.i, name.k, name.r // self.replicates)
-        names = self._names(name.chain, key)
-        if all(other in self._scores for other in names):
-            scores = [self._scores[other] for other in names]
-            self._known[name.chain][key] = score.total(scores, self.exact)
+    def learn(self, trial: Trial, points: int) -> None:
+        """Take in the score of a trial, needed or not, in any order."""
+        self._scores[trial] = points
+        key = lookahead.Key(trial.i, trial.position, trial.r // self.replicates)
+        trials = self._trials(trial.chain, key)
+        if all(other in self._scores for other in trials):
+            scores = [self._scores[other] for other in trials]
+            self._known[trial.chain][key] = score.total(scores, self.exact)
 
-    def missing(self, turn: Turn) -> list[Name]:
-        """Those of its trainings whose scores were not learned yet."""
-        return [name for name in turn.trainings if name not in self._scores]
+    def missing(self, decision: Decision) -> list[Trial]:
+        """Those of its trials whose scores were not learned yet."""
+        return [trial for trial in decision.trials if trial not in self._scores]
 
-    def tell(self, turn: Turn) -> tuple[int, dict[str, Any]]:
-        """Decide: the score that `turn` rests on, and what the tuner made of it, as JSON."""
-        walk, wanted = self.walks[turn.chain], turn.wanted
-        key = lookahead.key(wanted.i, wanted.k, wanted.r, self.paired)
-        points = self._known[turn.chain][key]
-        self._first[turn.chain].setdefault(key, wanted.i)
+    def tell(self, decision: Decision) -> tuple[int, dict[str, Any]]:
+        """Decide: the score that `decision` rests on, and what the tuner made of it, as JSON."""
+        walk, known = self.walks[decision.chain], self._known[decision.chain]
+        key = lookahead.key_of(decision.suggestion, self.paired)
+        points = known[key]
+        self._first[decision.chain].setdefault(key, decision.suggestion.i)
         if not self.paired:  # nobody can ask for it again
-            del self._known[turn.chain][key]
-            for name in turn.trainings:
-                del self._scores[name]
+            del known[key]
+            for trial in decision.trials:
+                del self._scores[trial]
         return points, walk.tell(points)
 
-    def ahead(self, lanes: int, depth: int | None) -> dict[Name, float]:
-        """Trainings that may be needed and are not learned: their probabilities, most probable
-        first, enough to fill so many `lanes`; see `lookahead.ahead` for `depth`."""
-        chances: dict[Name, float] = {}
+    def ahead(self, lanes: int, depth: int | None) -> dict[Trial, float]:
+        """Trials that may be needed and are not learned: their probabilities, most probable first,
+        enough to fill `lanes`; see `lookahead.ahead` for `depth`."""
+        chances: dict[Trial, float] = {}
         for c, walk in enumerate(self.walks):
             groups = -(-lanes // self.replicates)
             for key, chance in lookahead.ahead(walk, groups, self._known[c], self.paired, depth):
-                chances |= {n: chance for n in self._names(c, key) if n not in self._scores}
+                chances |= {n: chance for n in self._trials(c, key) if n not in self._scores}
         return dict(sorted(chances.items(), key=lambda item: -item[1]))
 
-    def training_key(self, name: Name) -> jax.Array:
-        """The key that this training is run with."""
-        return keys.training(self.walks[name.chain].root, name.i, name.r)
+    def training_key(self, trial: Trial) -> jax.Array:
+        """The key that this trial is run with."""
+        return keys.training(self.walks[trial.chain].root, trial.i, trial.r)
 
     @property
-    def recommended(self) -> list[int]:
+    def recommended(self) -> list[Position]:
         """The position that the tuner stands for in each chain."""
-        return [int(self.tuner.recommend(walk.state)) for walk in self.walks]
+        return [walk.recommended for walk in self.walks]
 
-    def _names(self, c: int, key: lookahead.Key) -> tuple[Name, ...]:
+    def _trials(self, c: int, key: lookahead.Key) -> tuple[Trial, ...]:
         first = key.r * self.replicates
-        return tuple(Name(c, key.i, key.k, first + r) for r in range(self.replicates))
+        return tuple(Trial(c, key.i, key.position, first + r) for r in range(self.replicates))
 
 
 def of_record(first: Mapping[str, Any], tuner: Tuner, exact: bool) -> Chains:
@@ -144,7 +124,7 @@ def of_record(first: Mapping[str, Any], tuner: Tuner, exact: bool) -> Chains:
     """
     if first["keys"] not in KEYS:
         raise ValueError(
-            f"the record's keys must be one of {', '.join(KEYS)}, and are {first['keys']!a}; "
+            f"the record's keys are {first['keys']!r:.100}, not one of {', '.join(KEYS)}; "
             "use the version of jaxmeta that wrote the record"
         )
     return Chains(

@@ -1,10 +1,10 @@
-"""Look-ahead: the trainings that a walk may need next, most probable first, to fill idle lanes.
+"""Look-ahead: the trials that a walk may need next, most probable first, to fill idle lanes.
 
-All draws come from keys, so of a training to come one bit alone is unknown: whether its score is as
-good as the one that it is compared with (ALGORITHM: "The future is a narrow tree"). These bits are
-followed iteration by iteration. Branches that meet go on as one, and both outcomes are equally
-probable unless the scores that are known already exclude one. Results that the true path does not
-need are dropped, so the walk is bit for bit the sequential one, whatever is named here.
+All draws come from keys, so of a trial to come one bit alone is unknown: whether its score is as
+good as the one that it is compared with. These bits are followed iteration by iteration. Branches
+that meet go on as one, and both outcomes are equally probable unless the scores that are known
+already exclude one. Results that the true path does not need are dropped, so the walk is bit for
+bit the sequential one, whatever is named here.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,10 +19,11 @@ from jax.flatten_util import ravel_pytree
 
 from jaxmeta import keys
 from jaxmeta.score import DIVERGED
+from jaxmeta.trial import Position, Suggestion
 from jaxmeta.tuning.protocol import Foreseeable, State, Tuner
-from jaxmeta.tuning.walk import Walk, Wanted
+from jaxmeta.tuning.walk import Walk
 
-# So many branches are followed side by side, the most probable ones: all of them for 8 iterations.
+# Branches followed side by side, the most probable ones: all of them for 8 iterations.
 WIDTH = 256
 # Between these lies a score that is not known; they stay as they are, so that branches are alike
 # that would differ in how far from them they are.
@@ -30,33 +31,38 @@ LOWEST, HIGHEST = DIVERGED, 2**31 - 1
 
 
 class Key(NamedTuple):
-    """What tells a training of a chain from all others."""
+    """What tells a trial of a chain from all others."""
 
-    i: int  # the iteration whose key it is trained with; 0 for all where keys are paired
-    k: int  # its position
+    i: int  # the iteration whose key it is run with; 0 for all where keys are paired
+    position: Position
     r: int  # which of its replicates; 0 for a tuner that asks for none
 
 
 class Foreseen(NamedTuple):
-    """A training that may be needed."""
+    """A trial that may be needed."""
 
     key: Key
     probability: float  # of being needed; where keys are paired, in its likeliest iteration
 
 
 class _Branches(NamedTuple):
-    """Distinct futures at one iteration, its training asked for."""
+    """Distinct futures at one iteration, its trial asked for."""
 
     state: np.ndarray  # int32[n, leaves], the tuner's
-    asked: np.ndarray  # int32[n, 2], position and replicate asked for
+    asked: np.ndarray  # int32[n, d + 1], position and replicate asked for
     low: np.ndarray  # int32[n], the least that the reference of its score can be
     high: np.ndarray  # int32[n], the most that it can be
     mass: np.ndarray  # float64[n], probabilities
 
 
-def key(i: int, k: int, r: int, paired: bool) -> Key:
-    """Of the training that iteration i wants at position k."""
-    return Key(0 if paired else i, k, r)
+def key(i: int, position: Position, r: int, paired: bool) -> Key:
+    """Of the trial that iteration i wants at `position`."""
+    return Key(0 if paired else i, position, r)
+
+
+def key_of(suggestion: Suggestion, paired: bool) -> Key:
+    """Of the trial that was suggested."""
+    return key(suggestion.i, suggestion.position, suggestion.r, paired)
 
 
 def ahead(
@@ -66,17 +72,17 @@ def ahead(
     paired: bool = False,
     depth: int | None = None,
 ) -> list[Foreseen]:
-    """Trainings that `walk` may need and whose scores are not known, as many as `lanes` or more.
+    """Trials that `walk` may need and whose scores are not known, as many as `lanes` or more.
 
     Most probable first; at the head the walk's own next one, if its score is not known. With
     independent keys the branches followed are exactly those that some scores of the unknown
-    trainings lead to; with paired keys also some that would give one position two scores.
+    trials lead to; with paired keys also some that would give one position two scores.
 
     Args:
-      lanes: how many trainings can run side by side.
-      known: scores by `key`: of the trainings run ahead, and with paired keys of all that ran.
-      depth: look no further ahead than so many iterations; None: until the lanes are filled, and
-        over `lanes` iterations at least, since a later training can be the more probable one.
+      lanes: how many trials can run side by side.
+      known: scores by `key`: of the trials run ahead, and with paired keys of all that ran.
+      depth: the iterations to look ahead, at most; None: until the lanes are filled, and
+        over `lanes` iterations at least, since a later trial can be the more probable one.
     """
     if walk.done:
         return []
@@ -87,19 +93,21 @@ def ahead(
     for distance in count():
         asked, where = np.unique(at.asked, axis=0, return_inverse=True)
         where = where.reshape(-1)
-        trainings = [key(walk.i + distance, int(k), int(r), paired) for k, r in asked]
-        for training, mass in zip(trainings, np.bincount(where, at.mass), strict=True):
-            if training not in known:
-                found[training] = max(found.get(training, 0.0), float(mass))
-        if distance == depth or len(found) >= lanes <= distance + 1:
+        rows = asked.tolist()
+        trials = [key(walk.i + distance, tuple(row[:-1]), row[-1], paired) for row in rows]
+        for trial, mass in zip(trials, np.bincount(where, at.mass), strict=True):
+            if trial not in known:
+                found[trial] = max(found.get(trial, 0.0), float(mass))
+        filled = len(found) >= lanes and distance + 1 >= lanes
+        if distance == depth or filled:
             break
-        least = np.array([known.get(training, LOWEST) for training in trainings])[where]
-        most = np.array([known.get(training, HIGHEST) for training in trainings])[where]
+        least = np.array([known.get(trial, LOWEST) for trial in trials])[where]
+        most = np.array([known.get(trial, HIGHEST) for trial in trials])[where]
         at = _next(walk, walk.i + distance + 1, at, least, most)
         if not len(at.asked):
             break
-    likeliest = sorted(found, key=lambda training: -found[training])
-    return [Foreseen(training, found[training]) for training in likeliest]
+    likeliest = sorted(found, key=lambda trial: -found[trial])
+    return [Foreseen(trial, found[trial]) for trial in likeliest]
 
 
 def _now(walk: Walk) -> _Branches:
@@ -132,7 +140,8 @@ def _next(walk: Walk, i: int, at: _Branches, least: np.ndarray, most: np.ndarray
 @partial(jax.jit, static_argnames="tuner")
 def _ask(tuner: Tuner, root: jax.Array, i: jax.Array, state: State) -> tuple[jax.Array, jax.Array]:
     state, asked = tuner.ask(keys.derive(root, "adjust", i), state)
-    return ravel_pytree(state)[0], jnp.stack([asked.k, getattr(asked, "r", jnp.int32(0))])
+    r = getattr(asked, "r", jnp.int32(0))
+    return ravel_pytree(state)[0], jnp.append(asked.position, r)
 
 
 @partial(jax.jit, static_argnames="tuner")
@@ -177,11 +186,13 @@ def _step(tuner: Foreseeable, root: jax.Array, i: jax.Array, *branches: jax.Arra
 
 
 class Simulated(NamedTuple):
-    """A walk with look-ahead, without the trainings."""
+    """A walk with look-ahead, where a trial is a look-up."""
 
-    path: list[tuple[Wanted, dict[str, Any]]]  # what was asked, what the tuner made of its score
+    path: list[
+        tuple[Suggestion, dict[str, Any]]
+    ]  # what was asked, what the tuner made of its score
     rounds: int  # how often the lanes were filled
-    trainings: int  # how many ran, needed or not
+    trials: int  # how many ran, needed or not
 
 
 def simulate(
@@ -192,20 +203,20 @@ def simulate(
     paired: bool = False,
     depth: int | None = None,
 ) -> Simulated:
-    """A walk in which every training takes one unit of time and `lanes` of them run side by side.
+    """A walk in which every trial takes one unit of time and `lanes` of them run side by side.
 
-    `score` is given what names a training. The rounds of one lane over
-    those of several are the speed-up of a single chain, in trainings needed.
+    `score` is given what names a trial. The rounds of one lane over those of several are the
+    speed-up of a single chain, counted in trials.
     """
     walk = Walk(tuner, seed)
     known: dict[Key, int] = {}
     path, rounds = [], 0
     while not walk.done:
-        wanted = walk.ask()
-        needed = key(wanted.i, wanted.k, wanted.r, paired)
+        suggestion = walk.ask()
+        needed = key_of(suggestion, paired)
         if needed not in known:
             foreseen = ahead(walk, lanes, known, paired, depth)[:lanes]
-            known |= {training: score(training) for training, _ in foreseen}
+            known |= {trial: score(trial) for trial, _ in foreseen}
             rounds += 1
-        path.append((wanted, walk.tell(known[needed])))
+        path.append((suggestion, walk.tell(known[needed])))
     return Simulated(path, rounds, len(known))

@@ -1,88 +1,112 @@
 """Tuners by name, with presets: how the command line and the record name them."""
 
-from dataclasses import asdict, fields, replace
-from typing import Any
+import json
+from dataclasses import fields
+from typing import Any, get_type_hints
 
-from jaxmeta import options as declared
+from jaxmeta.space import Space
 from jaxmeta.tuning.grid import Grid
-from jaxmeta.tuning.lattice import Lattice
 from jaxmeta.tuning.moves import ONE
 from jaxmeta.tuning.optuna_search import OptunaSearch
+from jaxmeta.tuning.poster_rule import PosterRule
 from jaxmeta.tuning.protocol import Tuner
 from jaxmeta.tuning.random_search import Random
 from jaxmeta.tuning.three_way import ThreeWay
-from jaxmeta.tuning.tune_learning_rate import TuneLearningRate
 
-TUNERS = {tuner.name: tuner for tuner in (TuneLearningRate, ThreeWay, Grid, Random, OptunaSearch)}
-
-# The poster gives no numbers; these are ours. "poster" keeps its additive step and bare simplex.
-PRESETS: dict[str, TuneLearningRate] = {
-    "poster": TuneLearningRate(),
-    "logarithmic": TuneLearningRate(
-        Lattice(lr0=1e-3, eps=1.0, geometry="logarithmic", lr_min=1e-6, lr_max=1.0), p_min=0.05
-    ),
+TUNERS: dict[str, type] = {
+    tuner.name: tuner for tuner in (PosterRule, ThreeWay, Grid, Random, OptunaSearch)
 }
-_LATTICE = {field.name for field in fields(Lattice)}
+
+# The poster gives no numbers; these are ours. What a preset tunes is the task's business.
+PRESETS: dict[str, dict[str, Any]] = {
+    "poster": {"p_eps": 0.1, "i_max": 100, "noprog_max": 10},
+    "logarithmic": {"p_eps": 0.1, "p_min": 0.05, "i_max": 100, "noprog_max": 10},
+}
 
 
-def make(name: str | None = None, preset: str | None = None, **options: Any) -> Tuner:
-    """The tuner called `name` with `options` set.
+def options(name: str) -> dict[str, type]:
+    """The options of the tuner called `name`, with their types."""
+    hints = get_type_hints(TUNERS[name])
+    return {field.name: hints[field.name] for field in fields(TUNERS[name])[1:]}
+
+
+def make(name: str | None, preset: str | None, space: Space, **given: Any) -> Tuner:
+    """The tuner called `name` over `space`.
 
     Args:
-      name: None: three_way, or tune_learning_rate where a preset is named.
-      preset: where tune_learning_rate starts from; None: the poster's.
+      name: None: three_way, or the poster's where a preset is named.
+      preset: whose options the poster's starts from; None: its own.
+      space: what is tuned.
+      given: options of the tuner; they count more than the preset's.
 
     Raises:
       ValueError: an unknown tuner or preset, an option that the tuner has not, or a bad value.
     """
     if name is None:
-        name = ThreeWay.name if preset is None else TuneLearningRate.name
+        name = ThreeWay.name if preset is None else PosterRule.name
     if name not in TUNERS:
-        raise ValueError(f"tuner must be one of {', '.join(TUNERS)}, got {name!r}; choose one")
+        raise ValueError(f"tuner must be one of {', '.join(TUNERS)}, got {name!r:.100}; choose one")
     if preset is not None and preset not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}; choose one")
-    if preset is not None and name != TuneLearningRate.name:
         raise ValueError(
-            f"a preset is of tune_learning_rate, got {preset!r} for {name}; leave it out"
+            f"preset must be one of {', '.join(PRESETS)}, got {preset!r:.100}; choose one"
         )
-    tuner = PRESETS[preset or "poster"] if name == TuneLearningRate.name else TUNERS[name]()
-    known = {field.name for field in fields(tuner)}
-    if "lattice" in known:
-        known = known - {"lattice"} | _LATTICE
-    for option in options:
+    if preset is not None and name != PosterRule.name:
+        raise ValueError(
+            f"presets are of the tuner {PosterRule.name}, got {preset} with {name}; leave one out"
+        )
+    known = options(name)
+    for option in given:
         if option not in known:
-            raise ValueError(f"{name} takes {', '.join(sorted(known))}, got {option}; leave it out")
-    if isinstance(tuner, TuneLearningRate):
-        lattice = replace(tuner.lattice, **{n: v for n, v in options.items() if n in _LATTICE})
-        rest = {n: v for n, v in options.items() if n not in _LATTICE}
-        return replace(tuner, lattice=lattice, **rest)
-    return replace(tuner, **options)
+            raise ValueError(f"{name} takes {', '.join(known)}, got {option:.100}; leave it out")
+    return TUNERS[name](space, **(PRESETS[preset] if preset else {}) | given)
 
 
 def to_record(tuner: Tuner) -> dict[str, Any]:
-    """The tuner as JSON; `from_record` gives it back."""
-    fields_of = asdict(tuner)  # pyright: ignore[reportArgumentType]: every tuner is a dataclass
-    return {"name": tuner.name, "version": tuner.version, "one": ONE, **fields_of}
+    """The tuner as JSON, without its space; `from_record` gives it back."""
+    given = {name: getattr(tuner, name) for name in options(tuner.name)}
+    said = {"name": tuner.name, "version": tuner.version, "one": ONE}
+    return said | {"decisions": tuner.decisions} | given
 
 
-def from_record(record: dict[str, Any]) -> Tuner:
-    """The tuner that `to_record` described.
+def from_record(record: Any, space: Space) -> Tuner:
+    """The tuner over `space` that `to_record` described. A record is a stranger's text.
 
     Raises:
-      ValueError: this version of jaxmeta has no such tuner, or decides differently; or an option is
-        not one of its fields, or of another type.
+      ValueError: `to_record` did not write it, or this version of jaxmeta decides differently.
     """
-    record = dict(record)
-    name, version, one = record.pop("name"), record.pop("version"), record.pop("one")
-    tuner = TUNERS.get(name)
-    if tuner is None or tuner.version != version or one != ONE:
+    if not isinstance(record, dict):
         raise ValueError(
-            f"the record's tuner must be known here, and is {name!r} in version {version}; "
+            "the record's tuner is no object with a name; "
             "use the version of jaxmeta that wrote the record"
         )
-    lattice = record.get("lattice")
-    if isinstance(lattice, dict):
-        declared.check("lattice", Lattice, lattice, every=True)
-        record["lattice"] = Lattice(**lattice)
-    declared.check(f"tuner {name}", tuner, record, every=True)
-    return tuner(**record)
+    given = dict(record)
+    name, version, one = (given.pop(key, None) for key in ("name", "version", "one"))
+    given.pop("decisions", None)  # at most; it follows from the others
+    if not isinstance(name, str) or name not in TUNERS:
+        raise ValueError(
+            f"the record's tuner {name!r:.100} is not known here; "
+            "use the version of jaxmeta that wrote the record"
+        )
+    if version != TUNERS[name].version or one != ONE:
+        raise ValueError(
+            f"the record's tuner is {name} in version {version!r:.100}, and here it is in version "
+            f"{TUNERS[name].version}; use the version of jaxmeta that wrote the record"
+        )
+    known = options(name)
+    if given.keys() != known.keys():
+        raise ValueError(
+            f"the record's tuner {name} must have {', '.join(known)} and nothing else; "
+            "use the version of jaxmeta that wrote the record"
+        )
+    for option, kind in known.items():
+        if type(given[option]) is not kind:
+            raise ValueError(
+                f"the record's {option} must be of type {kind.__name__}, "
+                f"got {given[option]!r:.100}; restore the record"
+            )
+    tuner = TUNERS[name](space, **given)
+    if tuner.space != space or json.dumps(to_record(tuner)) != json.dumps(record):
+        raise ValueError(
+            f"the record's tuner {name} would be written in another way; restore the record"
+        )
+    return tuner

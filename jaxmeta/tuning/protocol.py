@@ -1,8 +1,10 @@
-"""What every tuner is: `init`, `ask` and `tell` on a small immutable state.
+"""What every tuner is: `init`, `ask` and `tell` on a small immutable state, over a search space.
 
 A tuner knows no network, no data and no disk. Its three functions are pure, jit-able and
 vmap-able; all that they carry, draw and decide is int32, so that every decision of a study can be
 computed again, exactly, from its seed and its scores.
+
+A *position* is int32[d], an integer for each axis of the space.
 """
 
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -10,49 +12,53 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import jax
 from jax.typing import ArrayLike
 
-State = Any  # a NamedTuple of int32 arrays, fixed in shape
-Info = Any  # a NamedTuple of int32 and bool arrays: what the record says of a step
+from jaxmeta.space import Space
+
+State = Any  # a NamedTuple of int32 arrays, or tuples of them, fixed in shape
+Info = Any  # a NamedTuple of int32 and bool arrays, or tuples of them: what the record says
 
 
 class Tuner(Protocol):
-    """Who chooses the next training. A frozen, hashable dataclass: its fields configure it."""
+    """Who chooses the next trial. A frozen, hashable dataclass: its fields configure it."""
 
     name: ClassVar[str]  # in `TUNERS` and in the record
     version: ClassVar[int]  # goes up whenever the same seed and scores would be decided differently
-    keys: ClassVar[str]  # of trainings, if nothing else is asked for: "independent" or "paired"
+    keys: ClassVar[str]  # of trials, if nothing else is asked for: "independent" or "paired"
 
     @property
-    def trainings(self) -> int:
-        """At most this many trainings are asked for."""
+    def space(self) -> Space:
+        """What is tuned; every range in it has positions."""
         ...
 
     @property
-    def bounds(self) -> tuple[int, int]:
-        """The lowest and the highest position that can be asked for (host only)."""
+    def decisions(self) -> int:
+        """How many decisions are made, at most. With paired keys fewer trials may be run."""
         ...
 
     def init(self) -> State:
-        """The state before the first training."""
+        """The state before the first decision."""
         ...
 
     def ask(self, key: jax.Array, state: State) -> tuple[State, Info]:
-        """Choose the next training; `info.k` is its position, int32. `key` is consumed."""
+        """Choose the next trial: `info.position`, int32[d]; `key` is consumed.
+
+        A tuner that asks for replicates says in `info.r`, int32, which one.
+        """
         ...
 
     def tell(self, state: State, score: ArrayLike) -> tuple[State, Info]:
-        """Learn the score (int32, higher is better) of the training that was asked for last."""
+        """Learn the score (int32, higher is better) of the trial that was asked for last.
+
+        `info.best` is what `recommend` says from now on, int32[d].
+        """
         ...
 
     def done(self, state: State) -> jax.Array:
-        """bool: no further training is wanted."""
+        """bool: no further trial is wanted."""
         ...
 
     def recommend(self, state: State) -> jax.Array:
-        """The position that the tuner stands for, int32; defined after the first `tell`."""
-        ...
-
-    def values(self, k: int) -> dict[str, float]:
-        """The hyperparameters at position `k`: float32 values as Python floats (host only)."""
+        """The position that the tuner stands for, int32[d]; defined after the first `tell`."""
         ...
 
 
@@ -66,7 +72,7 @@ class Foreseeable(Tuner, Protocol):
     reference: ClassVar[str]  # the name of the state's field that holds it
 
     def outcome(self, state: State, score: ArrayLike) -> jax.Array:
-        """int32: 1 if the score of the training asked for last is as good as its reference, else 0.
+        """int32: 1 if the score of the trial asked for last is as good as its reference, else 0.
 
         Rises with the score and falls with the reference, or is the same for all of them.
         """
@@ -75,11 +81,11 @@ class Foreseeable(Tuner, Protocol):
     def suppose(self, state: State, outcome: ArrayLike) -> State:
         """`tell` when only its outcome is known of a score.
 
-        The state is that of `tell` for all that a later `ask` or `done` notices; what they never
-        read stays, the reference too, so that equal futures are equal.
+        All fields that a later `ask` or `done` reads are as after `tell`. Fields that they never
+        read, such as the reference, are left as they were: so equal futures are equal states.
         """
         ...
 
     def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> jax.Array:
-        """int32: the reference after this training: its score, or the one that was."""
+        """int32: the reference after this trial: its score, or the one that was."""
         ...

@@ -1,103 +1,67 @@
-"""Random search: every learning rate drawn anew, evenly in log λ, whatever came before.
+"""Random search: every position drawn anew, whatever came before.
 
 Source: Bergstra, Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 13 (2012).
 """
 
 from dataclasses import dataclass
-from decimal import Context, Decimal
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
-from jaxmeta.tuning.lattice import positive, to_float32
+from jaxmeta.space import Axis, Space
+from jaxmeta.space.axis import whole
+from jaxmeta.tuning import moves
+from jaxmeta.tuning.best_seen import Asked, Deaf, State
+from jaxmeta.tuning.options import MOST, put
 
-_EXACT = Context(prec=60)
-BITS = 10
-POINTS = 1 << BITS  # a power of two, so that random bits draw each point equally often
-
-
-class State(NamedTuple):
-    i: jax.Array  # trainings told
-    k: jax.Array  # the position asked for last
-    best: jax.Array  # the best score so far
-    k_best: jax.Array  # where it was seen first
-
-
-class Asked(NamedTuple):
-    k: jax.Array
-
-
-class Told(NamedTuple):
-    k_best: jax.Array
+POINTS = 1024
 
 
 @dataclass(frozen=True)
-class Random:
-    """`i_max` learning rates drawn from 1024 between lr_min and lr_max, in equal ratios.
+class Random(Deaf):
+    """`i_max` positions, each axis drawn evenly from its own.
 
     Attributes:
-      lr_min, lr_max: the lowest and the highest learning rate, 0 < lr_min < lr_max.
-      i_max: the number of trainings, at least 1.
+      space: what is tuned; ranges without positions get 1024 of them.
+      i_max: the number of trials, from 1 to 10**6.
     """
 
     name: ClassVar[str] = "random"
     version: ClassVar[int] = 1
     keys: ClassVar[str] = "independent"
-    reference: ClassVar[str] = "best"
 
-    lr_min: float = 1e-5
-    lr_max: float = 1.0
+    space: Space
     i_max: int = 20
 
     def __post_init__(self) -> None:
-        if not positive("lr_min", self.lr_min) < positive("lr_max", self.lr_max):
-            raise ValueError(
-                f"lr_min must be below lr_max, got {self.lr_min} and {self.lr_max}; swap them"
-            )
-        if self.i_max < 1:
-            raise ValueError(f"i_max must be at least 1, got {self.i_max}; raise it")
-
-    @property
-    def trainings(self) -> int:
-        return self.i_max
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        return 0, POINTS - 1
-
-    def init(self) -> State:
-        zero = jnp.int32(0)
-        return State(zero, zero, jnp.int32(jnp.iinfo(jnp.int32).min), zero)
+        put(self, "space", self.space.resolve(lambda axis: axis.evenly(POINTS)))
+        put(self, "i_max", whole("i_max", self.i_max, 1, MOST))
 
     def ask(self, key: jax.Array, state: State) -> tuple[State, Asked]:
-        k = (jax.random.bits(key, (), jnp.uint32) >> (32 - BITS)).astype(jnp.int32)
-        return state._replace(k=k), Asked(k)
+        drawn = [
+            _position(one, axis)
+            for one, axis in zip(moves.of_axes(key, self.space.d), self.space.axes, strict=True)
+        ]
+        position = jnp.stack(drawn)
+        return state._replace(position=position), Asked(position)
 
-    def tell(self, state: State, score: ArrayLike) -> tuple[State, Told]:
-        score = jnp.asarray(score, jnp.int32)
-        better = (state.i == 0) | (score > state.best)
-        k_best = jnp.where(better, state.k, state.k_best)
-        state = State(state.i + 1, state.k, jnp.maximum(score, state.best), k_best)
-        return state, Told(k_best)
 
-    def outcome(self, state: State, score: ArrayLike) -> jax.Array:
-        return jnp.int32(1)  # whatever comes, the next draw is another
+def _position(key: jax.Array, axis: Axis) -> jax.Array:
+    """A position of `axis`, int32; `key` is consumed.
 
-    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> jax.Array:
-        return state.best
+    Of n positions the (bits n / 2**32)-th: no two probabilities differ by more than 2**-32, and
+    where n is a power of two none do.
+    """
+    low, high = axis.bounds
+    nth = _high_word(jax.random.bits(key, (), jnp.uint32), high - low + 1)
+    return low + nth.astype(jnp.int32)
 
-    def suppose(self, state: State, outcome: ArrayLike) -> State:
-        return state._replace(i=state.i + 1)
 
-    def done(self, state: State) -> jax.Array:
-        return state.i >= self.i_max
-
-    def recommend(self, state: State) -> jax.Array:
-        return state.k_best
-
-    def values(self, k: int) -> dict[str, float]:
-        low, high = Decimal(repr(float(self.lr_min))), Decimal(repr(float(self.lr_max)))
-        ratio = _EXACT.power(_EXACT.divide(high, low), _EXACT.divide(k, POINTS - 1))
-        return {"learning_rate": to_float32(_EXACT.multiply(low, ratio))}
+def _high_word(x: jax.Array, n: int) -> jax.Array:
+    """The upper 32 of the 64 bits of x n, uint32, by halves: int64 is not always there."""
+    x_high, x_low = x >> 16, x & 0xFFFF
+    n_high, n_low = jnp.uint32(n >> 16), jnp.uint32(n & 0xFFFF)
+    middle = x_high * n_low + (x_low * n_low >> 16)
+    lower = x_low * n_high + (middle & 0xFFFF)
+    return x_high * n_high + (middle >> 16) + (lower >> 16)

@@ -1,23 +1,19 @@
-"""ThreeWay: the poster's three moves, with a step that shrinks, and trainings compared in pairs.
+"""ThreeWay: the poster's moves, with a step that shrinks, and trials compared in pairs.
 
-From the best position so far, `at`, a draw u picks the move c under masses p, as in Algorithm 1:
+One axis at a time has its turn. From the best position so far, `at`, a draw u picks the axis' move
+c under its masses p, as in Algorithm 1: on an ordered axis h positions up or down, on an unordered
+one another choice. All mass is on the moves that are *open*, in equal parts.
 
-    c = up     k = at + h        c = keep     k = at        c = down     k = at - h
+The trial is compared with the one at `at` under the same replicate r (with paired keys: the same
+seed). Not worse: `at` is where it was, and on an ordered axis only the direction that was moved in
+stays open. Worse: that move is shut. A choice that was tried is shut, and so is a side that a bound
+cuts off. When all moves are shut the axis is exhausted: they open again, h is halved, and the next
+axis has its turn. When every axis in a row was exhausted at its least step without a move, all that
+is left is keep: the next replicate begins, with the first steps and the first axis.
 
-A side move is compared with the training at `at` under the same replicate r (with paired keys: the
-same seed). Not worse: `at` becomes k and p stands by c. Worse: c is shut and p stands by the other
-side. When both sides are shut, h is halved and they open again; at the least h, all that is left is
-keep: the next replicate begins, with the first h.
-
-The first training is at λ0. If that is far from the middle of the range, the second is there.
-
-What is recommended follows from all scores. With s_j the share of the trainings of replicate r_j
-that training j did better than (ties count half), and w(d) = max(0, smooth - |d|),
-
-    value(k) = (sum_j w(k - k_j) s_j + prior / 2) / (sum_j w(k - k_j) + prior)
-
-is highest at the position that is recommended, one that was trained and did not diverge. docs/
-three_way.md says what each part brought.
+The first trial is at the start. If that is far from the middle of some ordered axes, the second is
+at their middles. What is recommended follows from all scores, see `recommend`. docs/three_way.md
+says what each part brought.
 """
 
 from dataclasses import dataclass
@@ -29,44 +25,44 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxmeta.score import DIVERGED
-from jaxmeta.tuning import moves
-from jaxmeta.tuning.lattice import Lattice, middle, positive
-from jaxmeta.tuning.moves import DOWN, KEEP, ONE, UP
-
-SHARE = 1 << 10  # one, as a share of trainings; with it and MOST, sums stay within int32
-MOST = 1000  # trainings
-PRIOR = 4  # trainings of middling rank that every position is given beforehand
+from jaxmeta.space import Space
+from jaxmeta.space.axis import whole
+from jaxmeta.space.ranges import Range
+from jaxmeta.tuning import kernel, moves
+from jaxmeta.tuning.moves import DOWN, ONE, UP
+from jaxmeta.tuning.options import put, truth
 
 
 class State(NamedTuple):
-    i: jax.Array  # trainings told
-    at: jax.Array  # the position that moves start from
-    h: jax.Array  # the step, in positions
-    won: jax.Array  # side moves in a row that were not worse, at most 2; 0 unless `grow`
-    p: jax.Array  # (p1, p2, p3), int32[3] units; a side that is shut has p_min
+    i: jax.Array  # trials told
+    at: jax.Array  # int32[d], the position that moves start from
+    turn: jax.Array  # the axis whose turn it is
+    idle: jax.Array  # axes in a row that were exhausted at their least steps without a move
+    h: jax.Array  # int32[d], the steps, in positions
+    p: tuple[jax.Array, ...]  # for each axis the masses of its moves, int32[n] units; 0: shut
     r: jax.Array  # the replicate
-    c: jax.Array  # the move asked for last; 0 for λ0
-    k: jax.Array  # its position
-    score_at: jax.Array  # of the training at `at` under r
-    ks: jax.Array  # int32[i_max], positions told
+    c: jax.Array  # int32[d], the moves asked for last; 0 of an axis that did not move
+    position: jax.Array  # int32[d], asked for last
+    score_at: jax.Array  # of the trial at `at` under r
+    positions: jax.Array  # int32[i_max, d], positions told
     rs: jax.Array  # int32[i_max], replicates told
     scores: jax.Array  # int32[i_max], scores told
 
 
 class Asked(NamedTuple):
-    k: jax.Array
+    position: jax.Array
     r: jax.Array
-    u: jax.Array  # the draw, in units; 0 where none was needed
-    c: jax.Array
-    held: jax.Array  # bool: a bound of λ cut the step short
-    h: jax.Array
-    p: jax.Array  # the masses that the draw met
+    u: jax.Array  # int32[d], the draws, in units; 0 where none was needed
+    c: jax.Array  # int32[d], the moves; 0 of an axis that did not move
+    held: jax.Array  # bool[d]: a bound of the axis cut the step short
+    h: jax.Array  # int32[d]
+    p: tuple[jax.Array, ...]  # the masses that the draws met
 
 
 class Told(NamedTuple):
-    better: jax.Array  # bool: not worse than the training at the position before the move
-    p: jax.Array
-    k_best: jax.Array
+    better: jax.Array  # bool: not worse than the trial at the position before the move
+    p: tuple[jax.Array, ...]
+    best: jax.Array
 
 
 @dataclass(frozen=True)
@@ -74,148 +70,178 @@ class ThreeWay:
     """The tuner of our choice. Every part is an option, for the judge to say what it brings.
 
     Attributes:
-      lr0: λ0, tried first; None: the middle of the range, √(lr_min lr_max).
-      lr_min, lr_max: bounds of the learning rate, 0 < lr_min < lr_max.
-      eps: neighbouring positions differ by a factor of 1 + eps.
-      step_max, step_min: the first and the least step, in positions.
-      i_max: at most so many trainings, from 1 to 1000.
-      range_test: try the middle of the range after a λ0 that is a first step or more away from it.
-      grow: double the step, up to the first, after two moves in a row; brings nothing.
+      space: what is tuned; ranges without positions get steps, see `Range.steps`.
+      step_max, step_min: the first and the least step, in positions. An axis of n + 1 positions
+        takes no more than n / 2 and n / 8, and 1 at least.
+      i_max: the number of decisions, from 1 to 1000.
+      range_test: after a start that is a first step or more from the middle of an ordered axis, try
+        the middle.
       next_replicate: begin anew, with the next replicate, when nothing is left to try; or else go
-        on trying both sides at the least step.
+        on trying at the least steps.
       smooth: width of the kernel of the recommendation, in positions; 0: the best score seen.
-      p_min: floor under each probability, in [0, 1/3); above 0 it brings nothing.
     """
 
     name: ClassVar[str] = "three_way"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     keys: ClassVar[str] = "paired"
     reference: ClassVar[str] = "score_at"
 
-    lr0: float | None = None
-    lr_min: float = 1e-5
-    lr_max: float = 1.0
-    eps: float = 0.1
+    space: Space
     step_max: int = 16
     step_min: int = 2
     i_max: int = 20
     range_test: bool = True
-    grow: bool = False
     next_replicate: bool = True
     smooth: int = 6
-    p_min: float = 0.0
 
     def __post_init__(self) -> None:
-        if not positive("lr_min", self.lr_min) < positive("lr_max", self.lr_max):
-            raise ValueError(
-                f"lr_min must be below lr_max, got {self.lr_min} and {self.lr_max}; swap them"
-            )
-        if not 1 <= self.step_min <= self.step_max:
-            raise ValueError(
-                "steps must be 1 <= step_min <= step_max, got "
-                f"{self.step_min} and {self.step_max}; for example 2 and 16"
-            )
-        if not 1 <= self.i_max <= MOST:
-            raise ValueError(f"i_max must be from 1 to {MOST}, got {self.i_max}; change it")
-        if not 0 <= self.smooth <= 16:
-            raise ValueError(f"smooth must be from 0 to 16 positions, got {self.smooth}; try 6")
-        if not 0 <= self.p_min < 1 / 3:
-            raise ValueError(f"p_min must be from 0 to below 1/3, got {self.p_min}; 0 is ours")
-        _ = self.lattice  # its own complaints, now rather than later
-
-    @cached_property
-    def lattice(self) -> Lattice:
-        lr0 = middle(self.lr_min, self.lr_max) if self.lr0 is None else self.lr0
-        return Lattice(lr0, self.eps, "logarithmic", self.lr_min, self.lr_max)
+        put(self, "space", self.space.resolve(Range.steps))
+        put(self, "step_max", whole("step_max", self.step_max, 1, 10_000))
+        put(self, "step_min", whole("step_min", self.step_min, 1, self.step_max))
+        put(self, "i_max", whole("i_max", self.i_max, 1, kernel.MOST))
+        put(self, "smooth", whole("smooth", self.smooth, 0, kernel.WIDEST))
+        for name in ("range_test", "next_replicate"):
+            truth(name, getattr(self, name))
 
     @property
-    def trainings(self) -> int:
+    def decisions(self) -> int:
         return self.i_max
 
-    @property
-    def bounds(self) -> tuple[int, int]:
-        return self.lattice.bounds
+    def _steps(self, most: int, part: int) -> tuple[int, ...]:
+        spans = (high - low for low, high in (axis.bounds for axis in self.space.axes))
+        return tuple(min(most, max(1, span // part)) for span in spans)
 
-    @property
-    def _jump(self) -> int:
-        """From λ0 to the middle of the range; 0 where that is near, or is not to be tried."""
-        far = sum(self.bounds) // 2
-        return far if self.range_test and abs(far) >= self.step_max else 0
+    @cached_property
+    def first_steps(self) -> tuple[int, ...]:
+        """The step that each axis begins with; unordered ones have no use for it."""
+        return self._steps(self.step_max, 2)
 
-    def _towards(self, *sides: int) -> jax.Array:
-        """All mass that the floor leaves, to equal parts on these moves."""
-        floor = moves.units(self.p_min)
-        rest = ONE - 3 * floor
-        p = [floor + (rest // len(sides) if c in sides else 0) for c in (UP, KEEP, DOWN)]
-        return jnp.array(p, jnp.int32).at[sides[0] - UP].add(ONE - sum(p))
+    @cached_property
+    def least_steps(self) -> tuple[int, ...]:
+        """The step at which each axis gives up."""
+        return self._steps(self.step_min, 8)
+
+    @cached_property
+    def _jumps(self) -> tuple[int, ...]:
+        """From the start to each axis' middle; 0 where that is near, or is not to be tried."""
+        far = [
+            (sum(axis.bounds) // 2 - axis.first) * (axis.ordered and self.range_test)
+            for axis in self.space.axes
+        ]
+        return tuple(k if abs(k) >= h else 0 for k, h in zip(far, self.first_steps, strict=True))
 
     def init(self) -> State:
-        zero, none = jnp.int32(0), jnp.zeros(self.i_max, jnp.int32)
-        step, open_ = jnp.int32(self.step_max), self._towards(UP, DOWN)
-        return State(zero, zero, step, zero, open_, zero, zero, zero, zero, none, none, none)
+        zero, start = jnp.int32(0), jnp.array(self.space.start, jnp.int32)
+        return State(
+            i=zero,
+            at=start,
+            turn=zero,
+            idle=zero,
+            h=jnp.array(self.first_steps, jnp.int32),
+            p=self._open(start),
+            r=zero,
+            c=jnp.zeros_like(start),
+            position=start,
+            score_at=zero,
+            positions=jnp.zeros((self.i_max, self.space.d), jnp.int32),
+            rs=jnp.zeros(self.i_max, jnp.int32),
+            scores=jnp.zeros(self.i_max, jnp.int32),
+        )
+
+    def _open(self, at: jax.Array) -> tuple[jax.Array, ...]:
+        """For each axis its masses when all of its sides are open."""
+        axes = enumerate(self.space.axes)
+        return tuple(moves.equal(moves.sides(axis, at[a])) for a, axis in axes)
+
+    def _kept(self, at: jax.Array) -> jax.Array:
+        """int32[d]: for each axis the move that stays at its position."""
+        return jnp.stack([moves.kept(axis, at[a]) for a, axis in enumerate(self.space.axes)])
 
     def ask(self, key: jax.Array, state: State) -> tuple[State, Asked]:
-        return self.move(moves.draw(key), state)
+        return self.move(moves.draws(key, self.space.d), state)
 
-    def move(self, u: ArrayLike, state: State) -> tuple[State, Asked]:
-        """`ask` with its draw `u` (int32 units) given."""
-        low, high = self.bounds
-        c = moves.adjust(u, state.p)
-        wanted = state.at + moves.step(c) * state.h
-        first, jump = state.i == 0, (state.i == 1) & (self._jump != 0)
-        u = jnp.where(first | jump, 0, u)
-        c = jnp.where(first, 0, jnp.where(jump, UP if self._jump > 0 else DOWN, c))
-        wanted = jnp.where(first, 0, jnp.where(jump, self._jump, wanted))
-        k = jnp.clip(wanted, low, high)
-        r = state.r + (c == KEEP)
-        return state._replace(c=c, k=k, r=r), Asked(k, r, u, c, k != wanted, state.h, state.p)
+    def move(self, u: jax.Array, state: State) -> tuple[State, Asked]:
+        """`ask` with its draws `u` (int32[d] units) given."""
+        jumps = jnp.array(self._jumps, jnp.int32)
+        jump = (state.i == 1) & (jumps != 0).any()
+        moving = (state.i > 0) & ~jump & (state.turn == jnp.arange(self.space.d))
+        u = jnp.where(moving, u, 0)
+        c = jnp.stack([moves.adjust(u[a], p) for a, p in enumerate(state.p)])
+        c = jnp.where(moving, c, 0)
+        went = [
+            moves.go(axis, state.at[a], c[a], state.h[a]) for a, axis in enumerate(self.space.axes)
+        ]
+        position, held = (jnp.stack(x) for x in zip(*went, strict=True))
+        position = position + jnp.where(jump, jumps, 0)
+        far = jnp.where(jumps > 0, UP, jnp.where(jumps < 0, DOWN, 0))
+        r = state.r + (moving & (c == self._kept(state.at))).any()
+        c = jnp.where(jump, far, c)
+        asked = Asked(position, r, u, c, held, state.h, state.p)
+        return state._replace(position=position, r=r, c=c), asked
+
+    def _tried(self, state: State) -> jax.Array:
+        """bool: the trial is at another position than `at`."""
+        return ((state.c != 0) & (state.c != self._kept(state.at))).any()
 
     def outcome(self, state: State, score: ArrayLike) -> jax.Array:
-        """int32: 0 if the side move did worse than the training it left, else 1.
+        """int32: 0 if the trial did worse than the one that it moved away from, else 1.
 
-        Of two trainings that diverged the one at the smaller rate did better.
+        A trial that diverged is worse than any other, and than another that diverged, unless it is
+        at lower positions alone: then the walk comes down from a cliff.
         """
-        diverged = (jnp.asarray(score) == DIVERGED) & (state.k > state.at)
-        equal = (score == state.score_at) & ~diverged
-        aside = (state.c == UP) | (state.c == DOWN)
-        return (~aside | (score > state.score_at) | equal).astype(jnp.int32)
+        score = jnp.asarray(score)
+        ordered = jnp.array([axis.ordered for axis in self.space.axes])
+        lower = (state.position <= state.at) & (ordered | (state.position == state.at))
+        equal = (score == state.score_at) & ((score != DIVERGED) | lower.all())
+        return (~self._tried(state) | (score > state.score_at) | equal).astype(jnp.int32)
 
     def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> jax.Array:
         return jnp.where(jnp.asarray(outcome) == 1, score, state.score_at).astype(jnp.int32)
 
     def suppose(self, state: State, outcome: ArrayLike) -> State:
         """`tell` when this is all that is known: all of it that a later `ask` or `done` notices."""
-        low, high = self.bounds
-        floor = moves.units(self.p_min)
-        aside = (state.c == UP) | (state.c == DOWN)
-        moved = aside & (jnp.asarray(outcome) == 1)
-        at = jnp.where(moved | (state.i == 0), state.k, state.at)
-        jump = (state.i == 1) & (self._jump != 0)
+        tried = self._tried(state)
+        moved = tried & (jnp.asarray(outcome) == 1)
+        jump = (state.i == 1) & jnp.array(self._jumps).any()
+        at = jnp.where(moved | (state.i == 0), state.position, state.at)
+        # The start, the middle, or the first trial of a replicate: every side is open.
+        fresh = ~tried | (moved & jump)
+        turn = jnp.where(fresh, 0, state.turn)
+        here = turn == jnp.arange(self.space.d)
+        left = [self._left(a, state, at[a], moved) for a in range(self.space.d)]
+        exhausted = ~fresh & (here & ~jnp.stack([open_.any() for open_ in left])).any()
 
-        shut_up, shut_down = state.p[0] <= floor, state.p[2] <= floor
-        # After a move all but its direction is shut; the middle of the range has no direction.
-        shut_up = jnp.where(moved, (state.c == DOWN) & ~jump, shut_up | (state.c == UP))
-        shut_down = jnp.where(moved, (state.c == UP) & ~jump, shut_down | (state.c == DOWN))
-        shut_up, shut_down = shut_up & aside, shut_down & aside  # λ0 and keep open both
-        shut_up, shut_down = shut_up | (at == high), shut_down | (at == low)
+        first, least = (jnp.array(h, jnp.int32) for h in (self.first_steps, self.least_steps))
+        idle = jnp.where(fresh | moved, 0, state.idle)
+        in_vain = jnp.where((here & (state.h <= least)).any(), idle + 1, 0)
+        idle = jnp.minimum(jnp.where(exhausted, in_vain, idle), self.space.d)
+        again = exhausted & (idle == self.space.d) & self.next_replicate
+        h = jnp.where(here & exhausted, jnp.maximum(state.h // 2, least), state.h)
+        h = jnp.where(again, first, h)
 
-        won = jnp.where(moved & ~jump & self.grow, jnp.minimum(state.won + 1, 2), 0)
-        h = jnp.where(won == 2, jnp.minimum(2 * state.h, self.step_max), state.h)
-        shut = shut_up & shut_down
-        least = shut & (h <= self.step_min)
-        h = jnp.where(shut, jnp.maximum(h // 2, self.step_min), h)
-        h = jnp.where(least & self.next_replicate, self.step_max, h)
-        both = jnp.where(least & self.next_replicate, self._towards(KEEP), self._towards(UP, DOWN))
-        p = jnp.where(shut_up, self._towards(DOWN), self._towards(UP))
-        p = jnp.where(shut_up == shut_down, both, p)
-        return state._replace(i=state.i + 1, at=at, h=h, won=won, p=p)
+        p, kept = list(self._open(at)), self._kept(at)
+        for a, opened in enumerate(p):
+            keep = jnp.where(jnp.arange(1, len(opened) + 1) == kept[a], ONE, 0)
+            mine = jnp.where(again, keep, jnp.where(exhausted, opened, moves.equal(left[a])))
+            p[a] = jnp.where(fresh, opened, jnp.where(here[a], mine, state.p[a]))
+        turn = jnp.where(exhausted & ~again, (turn + 1) % self.space.d, turn)
+        return state._replace(i=state.i + 1, at=at, turn=turn, idle=idle, h=h, p=tuple(p))
+
+    def _left(self, a: int, state: State, at: jax.Array, moved: jax.Array) -> jax.Array:
+        """bool[n]: the moves of axis a that are open after the trial, now that it is at `at`."""
+        axis, c = self.space.axes[a], state.c[a]
+        each = jnp.arange(1, moves.count(axis) + 1)
+        left = (state.p[a] > 0) & (each != c)
+        if axis.ordered:
+            left = jnp.where(moved, each == c, left)
+        return left & moves.sides(axis, at)
 
     def tell(self, state: State, score: ArrayLike) -> tuple[State, Told]:
         score, i = jnp.asarray(score, jnp.int32), state.i
         outcome = self.outcome(state, score)
         told = self.suppose(state, outcome)._replace(
             score_at=self.refer(state, outcome, score),
-            ks=state.ks.at[i].set(state.k),
+            positions=state.positions.at[i].set(state.position),
             rs=state.rs.at[i].set(state.r),
             scores=state.scores.at[i].set(score),
         )
@@ -225,21 +251,12 @@ class ThreeWay:
         return state.i >= self.i_max
 
     def recommend(self, state: State) -> jax.Array:
-        told = jnp.arange(self.i_max) < state.i
-        score, r = state.scores, state.rs
-        if self.smooth == 0:
-            return state.ks[jnp.argmax(jnp.where(told, score, DIVERGED))]
-        peers = told[None] & (r[:, None] == r[None])
-        beaten = (peers & (score[:, None] > score[None])).sum(1) * 2
-        beaten += (peers & (score[:, None] == score[None])).sum(1)
-        share = SHARE // 2 * beaten // jnp.maximum(peers.sum(1), 1)
-        apart = abs(state.ks[:, None] - state.ks[None])
-        near = jnp.where(told[None], jnp.maximum(self.smooth - apart, 0), 0)
-        prior = PRIOR * self.smooth
-        above = (near * share[None]).sum(1) + prior * SHARE // 2
-        # int32[i_max] in units of 1 / (64 SHARE); a training that diverged stands for no position.
-        value = 64 * above // (near.sum(1) + prior)
-        return state.ks[jnp.argmax(jnp.where(told & (score != DIVERGED), value, -1))]
+        """The position of the trial with the highest smoothed rank, see `kernel.best`."""
+        apart = kernel.apart(self.space.axes, state.positions, self._units, self.smooth)
+        which = kernel.best(state.i, state.rs, state.scores, apart, self.smooth)
+        return state.positions[which]
 
-    def values(self, k: int) -> dict[str, float]:
-        return {"learning_rate": self.lattice(k)}
+    @cached_property
+    def _units(self) -> tuple[int, ...]:
+        """What a position counts on each axis: more where the axis has few of them."""
+        return tuple(self.step_max // h for h in self.first_steps)

@@ -5,12 +5,10 @@ import random
 from collections.abc import Callable
 
 from jaxmeta.engine import Event, Job
-from jaxmeta.engine.supply import parse
-from jaxmeta.training.progress import Result
-from jaxmeta.tuning import Name
+from jaxmeta.trial import Result, Trial, parse
 
 
-def score_of(name: Name, seed: int = 0) -> int:
+def score_of(name: Trial, seed: int = 0) -> int:
     """0 to 8, the same in every process."""
     return hashlib.sha256(f"{seed} {name}".encode()).digest()[0] % 9
 
@@ -18,7 +16,7 @@ def score_of(name: Name, seed: int = 0) -> int:
 class Table:
     """`lanes` trainings at once, any of which may be the next to end; `seed` decides."""
 
-    def __init__(self, lanes: int, seed: int = 0, score: Callable[[Name], int] = score_of) -> None:
+    def __init__(self, lanes: int, seed: int = 0, score: Callable[[Trial], int] = score_of) -> None:
         self.lanes, self._random, self._score = lanes, random.Random(seed), score
         self.jobs: list[Job] = []
         self.ran: list[str] = []  # names of what came to its end, in that order
@@ -37,7 +35,7 @@ class Table:
         job = self._random.choice(self.jobs)
         points = self._score(parse(job.name))
         done = self._random.random() < 0.5
-        result = Result(points, 1, 1, [points], [0.5], ["0" * 32], False)
+        result = Result(points, 1, 1, [points], [0.5], ["0" * 32], False, "1" * 32)
         if done:
             self.jobs.remove(job)
             self.ran.append(job.name)

@@ -15,15 +15,24 @@ from flax import linen as nn
 
 from jaxmeta import Study, Training, arrays, classification, tasks
 from jaxmeta.engine import Job, Local, Workers, worker, workers
-from jaxmeta.engine.local import program_of
-from jaxmeta.engine.supply import job, run_all
+from jaxmeta.engine.local import programs_of
+from jaxmeta.engine.scheduler import job, run_all
 from jaxmeta.record import checkpoint
 from jaxmeta.record.journal import JournalError
-from jaxmeta.training.lanes import Lanes
-from jaxmeta.tuning import Chains, Lattice, Name, TuneLearningRate
+from jaxmeta.space import Choice, Log, Space, Values
+from jaxmeta.training import Lanes, train
+from jaxmeta.trial import Trial, parse
+from jaxmeta.tuning import Chains, PosterRule
 
-TUNER = TuneLearningRate(Lattice(1e-3, 1.0, "logarithmic"))
+TUNER = PosterRule(Space(learning_rate=Log(1e-6, 1.0, 1.0, start=1e-3)))
 CHAINS = Chains(TUNER, 3)
+# Six variants: each pair of a mini-batch size and an optimiser is a program of its own.
+SEVERAL = Space(
+    learning_rate=Log(1e-6, 1.0, 1.0, start=1e-3),
+    batch_size=Values(16, 50, 64),
+    optimizer=Choice("adam", "sgd"),
+)
+VARIANTS = Chains(PosterRule(SEVERAL), 3)
 
 
 def recipe(lanes=Lanes(), folder="", epochs=3):  # noqa: B008 it is frozen
@@ -32,26 +41,31 @@ def recipe(lanes=Lanes(), folder="", epochs=3):  # noqa: B008 it is frozen
 
 
 def jobs(n, **options) -> list[Job]:
-    return [job(CHAINS, Name(0, i, i % 5, 0))._replace(**options) for i in range(n)]
+    return [job(CHAINS, Trial(0, i, (i % 5,), 0))._replace(**options) for i in range(n)]
 
 
 @pytest.fixture(scope="module")
 def alone():
     """The first jobs, each by itself in a program of one lane."""
-    program, results = program_of(recipe()), {}
+    programs, results = programs_of(recipe()), {}
     for wanted in jobs(8):
-        key = CHAINS.training_key(Name(*map(int, wanted.name.split("."))))
-        results[wanted.name] = program.train(key, wanted.values)[0]
+        key = CHAINS.training_key(parse(wanted.name))
+        results[wanted.name] = train(programs.of(wanted.values), key, wanted.values)[0]
     return results
 
 
 def check(engine, alone, n=8):
     with engine:
         events = run_all(engine, jobs(n))
-        assert {name: event.result for name, event in events.items()} == {
-            wanted.name: alone[wanted.name] for wanted in jobs(n)
-        }
+        assert same({name: event.result for name, event in events.items()}, alone, n)
         return engine.lanes
+
+
+def same(results, alone, n=8):
+    """But for the name of the program, which is another for another number of lanes."""
+    return {name: r._replace(compiled="") for name, r in results.items()} == {
+        wanted.name: alone[wanted.name]._replace(compiled="") for wanted in jobs(n)
+    }
 
 
 @pytest.mark.parametrize("lanes", [Lanes(), Lanes(3, "map"), Lanes(4, "vmap")], ids=str)
@@ -67,7 +81,7 @@ def test_workers_have_them_too_and_one_that_dies_is_replaced(alone):
         engine.want(jobs(4))
         os.kill(first.pid, signal.SIGKILL)
         events = run_all(engine, jobs(8))
-        assert {n: e.result for n, e in events.items()} == alone
+        assert same({n: e.result for n, e in events.items()}, alone)
         assert first.poll() == -signal.SIGKILL
         assert first.pid not in {worker.process.pid for worker in engine._workers}
         processes = [worker.process for worker in engine._workers]
@@ -201,10 +215,12 @@ def test_a_job_ends_after_its_epochs_and_meets_the_test_set(alone):
         event = run_all(engine, [wanted])[wanted.name]
     whole, part = alone[wanted.name], event.result
     assert part.epochs == 2 and part.digests == whole.digests[:2]
-    program, key = program_of(recipe()), CHAINS.training_key(Name(0, 0, 0, 0))
-    _, at = program.train(key, wanted.values, until=2)
-    test = tasks.make("spirals").data.test
-    logits, _ = tasks.make("spirals").apply(at.params, at.rest, jnp.asarray(test.x), None)
+    program, key = programs_of(recipe()).of(wanted.values), CHAINS.training_key(parse(wanted.name))
+    _, at = train(program, key, wanted.values, until=2)
+    task = tasks.make("spirals")
+    test, values = task.data.test, {**task.defaults, **wanted.values}
+    network = task.network.network(values)
+    logits, _ = network.apply(at.state.params, at.state.rest, jnp.asarray(test.x), None)
     assert event.test == int((np.argmax(logits, 1) == test.y).sum())
 
 
@@ -245,7 +261,7 @@ class Wrong(nn.Module):
 def wrong(**more):
     x, y = np.zeros((40, 2), np.float32), np.arange(40) % 5
     task = classification("wrong", Wrong(), arrays("five", x, y, test=(x, y)), **more)
-    return Study(task, TUNER, Training(1, batch_size=5)).recipe()
+    return Study(task, TUNER, Training(1), fixed={"batch_size": 5}).recipe()
 
 
 @pytest.mark.parametrize("make", [Local, lambda r: Workers(r, 1)], ids=["local", "workers"])
@@ -271,3 +287,26 @@ def test_a_task_that_cannot_be_sent_is_named():
 
     with pytest.raises(ValueError, match="what can be sent to worker processes"):
         Workers(wrong(optimizer=optimizer), 1)
+
+
+def several(n) -> list[Job]:
+    """Trials of all six variants, in an order that mixes them."""
+    return [job(VARIANTS, Trial(0, i, (i % 5, i % 3, i // 2 % 2), 0)) for i in range(n)]
+
+
+@pytest.mark.parametrize("engine", ["3 lanes in turn", "3 lanes at once", "2 workers"])
+def test_trials_of_several_variants_are_what_they_are_alone(engine):
+    """Whatever else is in the lanes: a program for each variant, and none twice."""
+    study = Study(tasks.make("spirals", train_size=300), VARIANTS.tuner, Training(2, 2))
+    programs, alone = programs_of(study.recipe()), {}
+    for wanted in several(12):
+        key = VARIANTS.training_key(parse(wanted.name))
+        alone[wanted.name] = train(programs.of(wanted.values), key, wanted.values)[0]
+    assert len(programs) == 6 and len({r.compiled for r in alone.values()}) == 6
+    lanes = Lanes(3, "vmap" if engine == "3 lanes at once" else "map")
+    recipe = Study(study.task, study.tuner, study.training, lanes=lanes).recipe()
+    with Workers(study.recipe(), 2) if engine == "2 workers" else Local(recipe) as runner:
+        events = run_all(runner, several(12))
+    assert max(event.programs for event in events.values()) <= 6
+    for name, event in events.items():
+        assert event.result._replace(compiled="") == alone[name]._replace(compiled="")

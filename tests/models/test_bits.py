@@ -25,7 +25,7 @@ from jaxmeta import keys
 from jaxmeta.arithmetic import cross_entropy, product, tree_sum
 from jaxmeta.models.layers import Conv, ConvReluPool, Dense, Dropout, max_pool
 from jaxmeta.models.poster import PosterNet
-from jaxmeta.training.adam import adam
+from jaxmeta.supervised.optimizers import adam
 
 STEPS = 6
 # A keep of 0.5 hides a division by it: its reciprocal is exact.
@@ -67,7 +67,7 @@ def small(keep):
 
 
 def poster(keep):
-    return PosterNet(keep=keep)
+    return PosterNet(dropout=1 - keep)
 
 
 class Trainings:

@@ -239,7 +239,7 @@ def test_weights_begin_the_same_whatever_the_version_of_jax() -> None:
 
 
 def test_no_gradient_scatters() -> None:
-    """On a GPU scatter and select-and-scatter may add in any order (DETERMINISM)."""
+    """On a GPU scatter and select-and-scatter may add in any order."""
     x = draw(2, 8, 8, 1)
     params = PosterNet().init(KEY, x, train=False)
 

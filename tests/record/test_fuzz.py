@@ -24,11 +24,11 @@ from jaxmeta import display, engine, study, verify
 from jaxmeta.engine import Event
 from jaxmeta.record.diff import diff
 from jaxmeta.record.journal import NAME, JournalError, read
-from jaxmeta.record.lines import rank, recorded
+from jaxmeta.record.lines import kind_of, rank, recorded, trial_of
 from jaxmeta.replay import replay
-from jaxmeta.report import picture, table
+from jaxmeta.report import as_json, picture, table
 from jaxmeta.report.pace import pace
-from jaxmeta.training.progress import Result
+from jaxmeta.trial import Result
 from tests import guard
 from tests.answers import bounded, harmless, said
 from tests.records import Raw, chained, seeds
@@ -45,6 +45,8 @@ TEXTS = [
     *("../../x", "/etc/passwd", "a/../../b", "a\0b", "mnist", "sine", "spirals", "optuna", "grid"),
     *("\x1b]0;pwned\x07\x1b[2J", "\x9b31m", "\x00", "\x7f", "a\nb", "a\r\tb", "\u202ea\u2066"),
     *("\ud800", "\udfff\ud800", "\ufeff", "<script>&amp;", "]]>", "$x^{$", "[bold]x[/]", "%s{}"),
+    *("learning_rate", "batch_size", "choice", "values", "linear", "log", "every", "class", "a b"),
+    *("0x1.0000000000000p-1", "adam", "float", "count", "plain", "fixed order"),
     "x" * 100_000,
 ]
 NUMBERS = [
@@ -57,6 +59,11 @@ SHAPES = [
     {"name": "subprocess:run", "args": "touch pwned", "shell": True},
     {"name": "tests.guard:trap"},
     {str(n): n for n in range(10_000)},
+    {"kind": "linear", "low": 0.0, "high": 1.0, "points": 2**20},
+    {"kind": "log", "low": 1e-6, "high": 1.0},
+    {"kind": "values", "values": [*range(10_000)]},
+    {"kind": "choice", "values": ["adam", "[bold]x[/]", "\x1b[2J", 1, 0.5]},
+    {f"a{n}": {"kind": "choice", "values": ["a", "b"]} for n in range(64)},
     *map(Raw, ("[" * DEEP + "]" * DEEP, '{"a":' * DEEP + "1" + "}" * DEEP, '{"a":1,"a":2}')),
 ]
 
@@ -206,25 +213,25 @@ class FromRecord:
     def __init__(self, lines: list[Any]) -> None:
         self._environment = lines[0]["environment"]
         self._known: dict[str, Result] = {}
-        first, paired = lines[0], lines[0]["keys"] == "paired"
+        first, kind = lines[0], kind_of(lines[0])
         shown = lines[-1]["test"]["trainings"] if lines[-1]["line"] == "end" else []
-        tested = {one["weights"]: (rank(first["score"], one["score"]), one["r"]) for one in shown}
+        tested = {one["weights"]: (rank(kind, one["score"]), one["r"]) for one in shown}
         self._tests: dict[str, int] = {}  # of each replicate
         for line in lines:
             if line["line"] == "decision":
                 for entry in line["trainings"]:
                     one = recorded(first, entry)
-                    name = f"{line['chain']}.{0 if paired else line['i']}.{line['k']}.{entry['r']}"
-                    n = len(one.curve)
-                    rest = (one.curve, one.losses, one.digests, False)
-                    self._known[name] = Result(one.score, one.best_epoch, n, *rest)
+                    self._known[str(trial_of(first, line, entry))] = one
                     if one.digests[one.best_epoch - 1] in tested:
                         points, r = tested[one.digests[one.best_epoch - 1]]
-                        name = f"test.{r}"
                         n = one.best_epoch
-                        rest = (one.curve[:n], one.losses[:n], one.digests[:n], False)
-                        self._known[name] = Result(one.score, n, n, *rest)
-                        self._tests[name] = points
+                        self._known[f"test.{r}"] = one._replace(
+                            epochs=n,
+                            curve=one.curve[:n],
+                            losses=one.losses[:n],
+                            digests=one.digests[:n],
+                        )
+                        self._tests[f"test.{r}"] = points
         self._left = JOBS
 
     def surroundings(self) -> dict[str, Any]:
@@ -238,10 +245,10 @@ class FromRecord:
         if self._left < 0:
             raise JournalError("the engine of this test is out of trainings; stop")
         job = self._jobs.pop(0)
-        made_up = Result(1, 1, 2, [1, 1], [0.5, 0.5], ["0" * 32] * 2, False)
+        made_up = Result(1, 1, 2, [1, 1], [0.5, 0.5], ["0" * 32] * 2, False, "0" * 32)
         result = self._known.get(job.name, made_up)
         test = self._tests.get(job.name, 1) if job.test else None
-        return [Event(job.name, result, True, 0.1, test)]
+        return [Event(job.name, result, True, 0.1, test=test)]
 
     def __enter__(self):
         return self
@@ -262,7 +269,7 @@ def resumed(folder: Path) -> str:
 def shown(folder: Path) -> str:
     file = io.StringIO()
     lines = read(folder)
-    table.to_json(lines)
+    as_json.to_json(lines)
     Console(file=file, width=120).print(table.table(lines))
     return file.getvalue()
 

@@ -10,10 +10,10 @@ import pytest
 from jaxmeta.record import cache, seal
 from jaxmeta.record.cache import Cache
 from jaxmeta.record.checkpoint import FOLDER, Checkpoints, forget
-from jaxmeta.training.progress import Result
+from jaxmeta.trial import Result
 
 FIRST = [{"line": "study", "environment": {"jax": "1"}}]
-RESULT = Result(5, 1, 1, [5], [0.5], ["0" * 32], False)
+RESULT = Result(5, 1, 1, [5], [0.5], ["0" * 32], False, "0" * 32)
 PROGRESS = {"w": jnp.arange(6.0), "epoch": jnp.int32(4)}
 
 

@@ -17,8 +17,8 @@ from jaxmeta.report import limits, panels, parting, picture
 from jaxmeta.report.pace import pace
 from jaxmeta.report.story import story
 from jaxmeta.report.table import table
-from jaxmeta.tuning import TuneLearningRate
-from tests.report.lines import study_of, write
+from jaxmeta.tuning import PosterRule
+from tests.report.lines import STEPS, study_of, write
 from tests.test_plain import HOSTILE
 
 NAMES = {
@@ -34,7 +34,7 @@ NAMES = {
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory):
     folder = tmp_path_factory.mktemp("honest") / "a"
-    return write(folder, study_of(TuneLearningRate(i_max=3)), lambda _: [4000, 4821])
+    return write(folder, study_of(PosterRule(STEPS, i_max=3)), lambda _: [4000, 4821])
 
 
 def named(lines, name):
@@ -42,8 +42,9 @@ def named(lines, name):
     lines = copy.deepcopy(lines)
     first = lines[0]
     first["task"] = {"name": name, "option": name}
-    first["tuner"]["name"] = first["scored_on"] = name
-    first["data"][name] = first["data"]["validation"]
+    first["tuner"]["name"] = first["scored_on"] = first["score"]["meaning"] = name
+    first["score"]["of"][name] = first["score"]["of"]["validation"]
+    first["fixed"] = {name: name}
     return lines
 
 
@@ -53,7 +54,7 @@ def test_any_name_gives_a_well_formed_picture(honest, name, tmp_path):
     told = story(lines)
     png, svg = tmp_path / "a.png", tmp_path / "a.svg"
     picture.save(
-        lambda: panels.figure(told, picture.headline(told), picture.SIZE),
+        lambda: panels.figure(told, picture.headline(told)),
         png,
         svg,
     )
@@ -68,7 +69,7 @@ def test_any_name_gives_a_well_formed_picture(honest, name, tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    write(tmp_path / "a", study_of(TuneLearningRate(i_max=3)), lambda _: [4000, 4821])
+    write(tmp_path / "a", study_of(PosterRule(STEPS, i_max=3)), lambda _: [4000, 4821])
     return tmp_path / "a"
 
 
@@ -126,7 +127,7 @@ def test_settings_in_the_current_folder_are_not_read(folder):
 
 
 GOOD = dict.fromkeys(("needed_seconds", "busy_seconds"), 1.5) | dict.fromkeys(
-    ("lanes", "trainings", "hits", "misses", "elapsed"), 2
+    ("lanes", "trials", "hits", "misses", "elapsed"), 2
 )
 
 
@@ -157,7 +158,8 @@ def test_times_that_are_no_file_are_passed_over(kind, tmp_path):
     if kind == "pipe":
         os.mkfifo(path)
     elif kind == "link":
-        path.symlink_to("/dev/zero")
+        (tmp_path / "elsewhere").write_text(json.dumps(GOOD))
+        path.symlink_to(tmp_path / "elsewhere")
     elif kind == "folder":
         path.mkdir()
     elif kind == "huge":
@@ -183,11 +185,11 @@ def test_a_huge_study_is_drawn_in_part_and_says_so(honest, tmp_path):
     told = story(repeated(honest, 10_000))
     drawn = limits.drawn(told)
     assert len(told.rows) == 30_000 and limits.DECISIONS <= len(drawn.rows) <= limits.DECISIONS + 3
-    for kept in (told.lambda_best, told.best_score):
+    for kept in (told.recommended, told.best_score):
         assert any(row is kept for row in drawn.rows)
-    assert f"drawn: {len(drawn.rows)} of them" in picture.headline(told)[1]
-    assert "drawn" not in picture.headline(story(honest))[1]
-    figure = panels.figure(drawn, picture.headline(told), picture.SIZE)
+    assert f"drawn: {len(drawn.rows)} of them" in picture.headline(told)[2]
+    assert "drawn" not in picture.headline(story(honest))[2]
+    figure = panels.figure(drawn, picture.headline(told))
     assert sum(len(ax.lines) for ax in figure.axes) < 3 * limits.CURVES
     picture.save(lambda: figure, tmp_path / "a.png", tmp_path / "a.svg")
     assert (tmp_path / "a.svg").stat().st_size < 4 * 2**20
@@ -202,12 +204,12 @@ def test_every_chain_has_its_share(honest, chains):
 
 
 def test_a_huge_curve_is_drawn_in_part(tmp_path):
-    study = study_of(TuneLearningRate(i_max=2))
+    study = study_of(PosterRule(STEPS, i_max=2))
     lines = write(tmp_path / "a", study, lambda _: [4000, 4821])
     for line in lines[1:-1]:
         line["trainings"][0]["curve"] *= 100_000
     told = story(lines)
-    figure = panels.figure(told, picture.headline(told), picture.SIZE)
+    figure = panels.figure(told, picture.headline(told))
     longest = max(len(line.get_xdata()) for ax in figure.axes for line in ax.lines)
     assert longest <= limits.EPOCHS
 

@@ -12,20 +12,23 @@ from jaxmeta import engine, tasks, tuning, verify
 from jaxmeta.record.journal import NAME, JournalError, decode_all, read, split
 from jaxmeta.record.lines import decisions
 from jaxmeta.replay import replay
-from jaxmeta.study import Study, from_line, run
-from jaxmeta.training.program import Training
+from jaxmeta.space import Choice
+from jaxmeta.study import Study, from_line, run, space_of
+from jaxmeta.training import Training
 
 pytestmark = pytest.mark.repro
+PRESET = "logarithmic"
 
 # Bounds that this study never met: with another value the record is that of another true study.
-UNREACHED = ("lr_min", "lr_max", "p_min", "noprog_max")
+UNREACHED = ("low", "high", "p_min", "noprog_max")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "a"
-    tuner = tuning.make(preset="logarithmic", i_max=3)
-    run(Study(tasks.make("spirals"), tuner, Training(epochs=2)), folder)
+    task = tasks.make("spirals")
+    space = space_of(task, {"learning_rate": None, "optimizer": Choice("adam", "sgd")}, PRESET)
+    run(Study(task, tuning.make(None, PRESET, space, i_max=3), Training(epochs=2)), folder)
     return folder
 
 
@@ -92,7 +95,7 @@ def test_every_line_removed_doubled_or_swapped(folder):
             last_removed = edit == raws[:-1]  # that is an interrupted study, a true one
             assert cheap(b"".join(edit)) or last_removed
             edits += 1
-    assert replay(read(folder)[:-1]).turn() is None
+    assert replay(read(folder)[:-1]).next() is None
     print(f"\nlines removed, doubled, swapped: {edits} edits found")
 
 

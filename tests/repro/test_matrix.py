@@ -21,6 +21,10 @@ pytestmark = pytest.mark.repro
 
 TUNE = ["--preset", "logarithmic", "--i-max", "8", "--epochs", "3", "--p-eps", "0.05"]
 SPIRALS = ["tune", "spirals", *TUNE]
+SEVERAL = [
+    *SPIRALS,
+    *("--tune", "learning_rate", "--tune", "batch_size", "--tune", "optimizer=adam,sgd,momentum"),
+]
 POSTER = ["tune", "tests.repro.networks:poster", *TUNE[:3], "4", "--epochs", "1"]
 
 
@@ -80,12 +84,12 @@ def journal_of(home):
 
 
 def substance(folder: Path) -> list[dict]:
-    """All that was decided and measured."""
-    return [
-        {name: value for name, value in line.items() if name != "prev"}
-        for line in read(folder)
-        if line["line"] in ("decision", "end")
-    ]
+    """All that was decided and measured, but for the name of the compiled program."""
+    lines = [line for line in read(folder) if line["line"] in ("decision", "end")]
+    for line in decisions(lines):
+        for entry in line["trainings"]:
+            del entry["compiled"]
+    return [{name: value for name, value in line.items() if name != "prev"} for line in lines]
 
 
 def compare(what: str, a: Path, b: Path, bytes_too: bool) -> None:
@@ -113,6 +117,21 @@ def test_designs(design, way, journal_of):
     tune = [*SPIRALS, *DESIGNS[design]]
     base = journal_of(tune, "--lookahead", "0")
     compare(f"{design}; {way}", base, journal_of(tune, *options, **environment), bytes_too)
+
+
+@pytest.mark.parametrize("way", ["look-ahead 2, 2 workers", *OF_DESIGNS])
+def test_several_axes(way, journal_of):
+    """Learning rate, mini-batch and optimiser: the trials are of many variants."""
+    options, environment, bytes_too = WAYS[way]
+    base = journal_of(SEVERAL, "--lookahead", "0")
+    variants = {tuple(list(line["values"].values())[1:]) for line in decisions(read(base))}
+    assert len(variants) > 2
+    compare(
+        f"{len(variants)} variants; {way}",
+        base,
+        journal_of(SEVERAL, *options, **environment),
+        bytes_too,
+    )
 
 
 @pytest.mark.parametrize("way", ["look-ahead 2, 2 workers", *OF_DESIGNS[1:]])

@@ -8,7 +8,7 @@ import pytest
 
 from jaxmeta.record.journal import read
 from jaxmeta.replay import replay
-from jaxmeta.tuning import TuneLearningRate
+from jaxmeta.tuning import PosterRule
 from tests.report.lines import study_of, write
 from tests.repro.processes import finish, jaxmeta
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.repro
 
 def test_a_hundred_decisions(tmp_path):
     scores = np.random.default_rng(0).integers(4000, 5000, 100)
-    study = study_of(TuneLearningRate(i_max=100, noprog_max=100))
+    study = study_of(PosterRule(i_max=100, noprog_max=100))
 
     def curve(wanted):
         return [int(scores[wanted.i]), *[0] * study.training.patience]
@@ -31,7 +31,7 @@ def test_a_hundred_decisions(tmp_path):
         finish(jaxmeta("replay", tmp_path / "a"))
         whole.append(time.perf_counter() - started)
         started = time.perf_counter()
-        assert replay(lines).turn() is None
+        assert replay(lines).next() is None
         inside.append(time.perf_counter() - started)
     print(
         f"\nreplay of 100 trainings: {statistics.median(inside):.3f} s; as a command, with Python "

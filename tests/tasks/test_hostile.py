@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,9 @@ from hypothesis import strategies as st
 
 from jaxmeta import cli
 from jaxmeta.record.journal import JournalError
-from jaxmeta.tasks import (
-    arrays,
-    cache,
-    classification,
-    data,
-    idx,
-    mnist_builder,
-    prepared,
-    tfds_sets,
-)
-from jaxmeta.tasks.data import Dataset, Split
+from jaxmeta.supervised import arrays, classification
+from jaxmeta.supervised.dataset import Dataset, Split
+from jaxmeta.tasks import cache, data, idx, mnist_builder, prepared, tfds_sets
 
 HUGE = 2**32 - 1
 
@@ -202,10 +195,11 @@ def test_a_prepared_set_that_names_a_module_runs_nothing(folder: Path, tmp_path:
     (tmp_path / "evil.py").write_text("open('pwned', 'w')")
     set_at(folder / "cifar10" / "3.0.2", pythonClassName="evil.Class")
     code = "from jaxmeta.tasks.data import load; load('cifar10:3.0.2')"
+    path = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path), "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path), "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
     )
@@ -281,30 +275,35 @@ def test_numbers_are_no_labels() -> None:
     assert found.train.y.dtype == np.float32 and found.classes == 0
 
 
-@pytest.mark.parametrize("shape", [(30, 4, 5), (30, 1), (30, 3)])
-@pytest.mark.parametrize("dtype", [int, float])
-def test_labels_that_are_not_one_an_example_are_a_sentence(shape, dtype) -> None:
-    y = np.zeros(shape, dtype)
-    found = arrays("dense", X, y, test=(X, y), validation=10)
-    with pytest.raises(
-        ValueError, match=r"one integer label an example, shape \[n\], got .* in the"
-    ):
-        classification("dense", Net(), found)
+@pytest.mark.parametrize("shape", [(30,), (30, 4, 5), (30, 1)])
+def test_numbers_in_the_place_of_labels_are_a_sentence(shape) -> None:
+    y = np.zeros(shape)
+    found = arrays("numbers", X, y, test=(X, y), validation=10)
+    with pytest.raises(ValueError, match="must have integer labels, got float32 in the train"):
+        classification("numbers", Net(), found)
 
 
-def test_a_label_beyond_the_classes_is_a_sentence() -> None:
-    split, beyond = Split(X, Y.astype(np.int32)), Split(X, np.full(30, 3, np.int32))
-    with pytest.raises(ValueError, match="must be below 3, .* got 3 in the test split"):
-        classification("three", Net(), Dataset("three", split, split, beyond, 3, ""))
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+@pytest.mark.parametrize("label", [3, -1, 255, 2**31 - 1])
+def test_a_label_that_is_no_class_is_a_sentence(part, label) -> None:
+    y = Y.astype(np.int32)
+    splits = {name: Split(X, y) for name in ("train", "validation", "test")}
+    splits[part] = Split(X, np.where(np.arange(30) == 7, np.int32(label), y))
+    odd = Dataset("three", **splits, classes=3, digest="")
+    words = f"from 0 to below 3, .* got .*{label}.* in the {part} split"
+    with pytest.raises(ValueError, match=words):
+        classification("three", Net(), odd)
+    classification("three", Net(), replace(odd, ignored=label))
 
 
 def dense():
-    """A task for the command line."""
+    """A task for the command line: a label a pixel, and outputs that are none of them."""
     x, y = np.zeros((30, 2, 2), np.float32), np.zeros((30, 2, 2), int)
     return classification("dense", Net(), arrays("dense", x, y, test=(x, y)))
 
 
-def test_dense_labels_on_the_command_line(tmp_path: Path, capsys) -> None:
-    tune = ["tune", "tests.tasks.test_hostile:dense", "--out", str(tmp_path / "a")]
-    assert cli.main(tune) == 2
-    assert "labels of every pixel are not supported yet" in capsys.readouterr().err
+def test_outputs_that_are_not_of_every_label_are_a_sentence(tmp_path: Path, capsys) -> None:
+    tune = ["tune", "tests.tasks.test_hostile:dense", "--batch-size", "9"]
+    assert cli.main([*tune, "--out", str(tmp_path / "a")]) == 2
+    err = capsys.readouterr().err
+    assert "must be logits of 1 classes" in err and err.count("\n") == 1, err

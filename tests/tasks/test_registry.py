@@ -1,21 +1,22 @@
 """Tasks by name: a user's own words are followed, a record's only as far as they are declared."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 
 from jaxmeta import tasks
 from jaxmeta.tasks import cache
+from jaxmeta.training import Trainable
 
 called: list[dict] = []
 
 
-def mine(train_size: int | None = None, name: str = "mine") -> tasks.Task:
+def mine(train_size: int | None = None, name: str = "mine") -> Trainable:
     """What a user has in a module."""
     called.append({"train_size": train_size, "name": name})
     task = tasks.make("spirals", train_size=train_size)
-    options = {"train_size": train_size}
-    return tasks.Task(**{**task.__dict__, "name": name, "options": options})
+    return replace(task, name=name, options={"train_size": train_size})
 
 
 HERE = f"{__name__}:mine"

@@ -1,171 +1,245 @@
-"""Train_N: its loop on problems whose every epoch is known beforehand, and on a real small one."""
+"""Train_N: its loop on trainables whose every epoch is known beforehand, and on real small ones."""
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
-from jaxmeta import keys, tasks
-from jaxmeta.score import DIVERGED
-from jaxmeta.training.program import Program, Training
+from jaxmeta import keys, score, tasks
+from jaxmeta.training import Program, Programs, Training, train, trainable, variant
 
-KEY = keys.derive(keys.root(0), "train", 0)
+KEY = keys.training(keys.root(0), 0, 0)
 RATE = {"learning_rate": 0.01}
 
 
-class Scripted:
-    """A problem whose "weights" count steps, and whose evaluation after step t is table[t].
+def scripted(table, nan_at=None, kind=score.COUNT, **training):
+    """Its state counts epochs; its score after epoch t is table[t]."""
+    table = np.array(table, np.int32 if kind == score.COUNT else np.float32)
 
-    What it carries beside the weights says how often, and when, each example was trained on.
-    """
+    def epoch(key, n, values, state, train):
+        assert n.dtype == jnp.int32
+        return state + 1, jnp.where(n + 1 == (nan_at or -1), jnp.nan, n.astype(jnp.float32))
 
-    def __init__(self, table, examples=4, nan_at=None):
-        self.table, self.examples = jnp.array(table, jnp.int32), examples
-        self.nan_at = nan_at
-
-    def init(self, key, x):
-        return {"t": jnp.float32(0)}, jnp.zeros(self.examples, jnp.int32)
-
-    def apply(self, params, rest, x, key):
-        if key is None:
-            return jnp.broadcast_to(params["t"], (len(x),)), rest
-        return jnp.broadcast_to(params["t"], (len(x),)), rest * 10 + jnp.zeros_like(rest).at[x].add(
-            1
-        )
-
-    def loss(self, outputs, y):
-        bad = jnp.float32(jnp.nan) if self.nan_at is not None else jnp.float32(0)
-        return jnp.where(outputs == (self.nan_at or -1), bad, outputs * 0)
-
-    def points(self, outputs, y):
-        first = jnp.arange(len(outputs)) == 0  # one row says it all
-        return jnp.where(first, self.table[outputs.astype(jnp.int32)], 0)
-
-    def optimizer(self, learning_rate):
-        del learning_rate
-        return optax.GradientTransformation(
-            lambda params: (),
-            lambda updates, state, params=None: (jax.tree.map(jnp.ones_like, updates), state),
-        )
+    made = trainable(
+        "scripted",
+        lambda key, values, train: jnp.int32(0),
+        epoch,
+        lambda key, values, state, held_out: jnp.asarray(held_out)[state],
+        axes={"x": None},
+        kind=kind,
+        held_out={"validation": table},
+    )
+    return Program(made, Training(**training), traced=["x"])
 
 
-def scripted(table, steps=1, **training):
-    problem = Scripted(table, examples=4 * steps)
-    x = np.arange(4 * steps)
-    return Program(problem, (x, x), (x[:1], x[:1]), Training(batch_size=4, **training))
+def run(program, **more):
+    return train(program, KEY, {"x": 1.0}, **more)
 
 
 def test_the_score_is_the_best_evaluation_seen_first():
-    result, _ = scripted([0, 3, 7, 7, 5], epochs=4, patience=9).train(KEY, RATE)
+    result, at = run(scripted([0, 3, 7, 7, 5], epochs=4, patience=9))
     assert (result.score, result.best_epoch, result.epochs) == (7, 2, 4)
-    assert result.curve == [3, 7, 7, 5]
+    assert result.curve == [3, 7, 7, 5] and result.losses == [0, 1, 2, 3]
+    assert int(at.state) == 4
 
 
 @pytest.mark.parametrize(("patience", "epochs"), [(1, 2), (2, 3), (3, 6), (9, 6)])
 def test_patience_waits_that_many_epochs_for_a_better_one(patience, epochs):
     """Evaluations 5 5 4 6 6 6, after epochs 1 to 6."""
-    result, _ = scripted([0, 5, 5, 4, 6, 6, 6], epochs=6, patience=patience).train(KEY, RATE)
+    result, _ = run(scripted([0, 5, 5, 4, 6, 6, 6], epochs=6, patience=patience))
     assert result.epochs == epochs
     assert result.score == (5 if patience < 3 else 6)
 
 
-def test_every_example_once_an_epoch_in_another_order_each_time():
-    _, at = scripted([0] * 99, steps=5, epochs=1).train(KEY, RATE)
-    orders = [np.asarray(at.rest)]
-    assert sorted(orders[0].tolist()) == sorted([10**n for n in range(5)] * 4)
-    program = scripted([0] * 99, steps=5, epochs=2, patience=9)
-    _, at = program.train(KEY, RATE)
-    second = np.asarray(at.rest) - orders[0] * 10**5
-    assert sorted(second.tolist()) == sorted([10**n for n in range(5)] * 4)
-    assert (second != orders[0]).any()
-
-
-def test_what_the_batch_size_leaves_over_sits_out():
-    problem = Scripted([0] * 9, examples=11)
-    x = np.arange(11)
-    _, at = Program(problem, (x, x), (x[:1], x[:1]), Training(1, 1, batch_size=4)).train(KEY, RATE)
-    assert (np.asarray(at.rest) > 0).sum() == 8
-
-
 def test_a_loss_that_is_not_a_number_ends_the_training_there():
-    problem = Scripted([0, 1, 2, 3, 4, 5, 6, 7, 8], examples=8, nan_at=3)
-    x = np.arange(8)
-    training = Training(epochs=4, patience=9, batch_size=4)
-    result, at = Program(problem, (x, x), (x[:1], x[:1]), training).train(KEY, RATE)
-    assert result.diverged and result.score == DIVERGED and result.best_epoch == 0
-    assert result.curve == [2, DIVERGED]
-    assert np.isnan(result.losses[-1])
-    assert float(at.params["t"]) == 4  # the step that met it was the last: steps 0 to 3
+    result, at = run(scripted([0, 1, 2, 3, 4], nan_at=2, epochs=4, patience=9))
+    assert result.diverged and result.score == score.DIVERGED and result.best_epoch == 0
+    assert result.curve == [1, score.DIVERGED] and np.isnan(result.losses[-1])
+    assert int(at.state) == 2
 
 
-@pytest.mark.parametrize("rate", [1e20, 1e38])
-def test_a_huge_learning_rate_is_data_not_an_exception(rate):
-    task = tasks.make("spirals")
-    program = Program(task, task.data.train, task.data.validation, Training(epochs=3))
-    result, _ = program.train(KEY, {"learning_rate": rate})
-    assert result.diverged and result.score == DIVERGED
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [(score.COUNT, [0, 4, score.DIVERGED, 9]), (score.FLOAT, [0, 4, np.nan, 9])],
+)
+def test_a_score_that_is_none_ends_it_too(kind, table):
+    result, _ = run(scripted(table, kind=kind, epochs=3, patience=9))
+    assert result.diverged and result.epochs == 2 and result.curve[1] == score.DIVERGED
+
+
+def test_floats_are_scores_by_their_rank_and_minus_infinity_is_one():
+    result, _ = run(scripted([0, -np.inf, -2.5, 3e38], kind=score.FLOAT, epochs=3, patience=9))
+    assert [score.to_float(points) for points in result.curve] == [-np.inf, -2.5, np.float32(3e38)]
+    assert not result.diverged and result.score == result.curve[2]
+
+
+def test_a_key_belongs_to_the_training_and_its_split():
+    def seen(key, values, state, held_out):
+        return jax.random.uniform(key)
+
+    def draw(key):
+        return jax.random.uniform(keys.derive(key, "draw"))
+
+    made = trainable(
+        "keys",
+        lambda key, values, train: key,
+        lambda key, n, values, state, train: (state, draw(key)),
+        seen,
+        axes={},
+        held_out={"validation": (), "test": ()},
+    )
+    program = Program(made, Training(3, 9))
+    results = [train(program, keys.training(keys.root(0), i, 0), {})[0] for i in (0, 0, 1)]
+    assert results[0] == results[1] != results[2]
+    assert len(set(results[0].curve)) == len(set(results[0].losses)) == 1
+    _, at = train(program, KEY, {})
+    assert program.score("test", KEY, {}, at) != results[0].curve[0]
+    with pytest.raises(ValueError, match="has no test split"):
+        Program(made_without_a_test(), Training(), scored_on="test")
+
+
+def made_without_a_test():
+    nothing = lambda *_: (jnp.float32(0), jnp.float32(0))  # noqa: E731
+    return trainable("a", nothing, nothing, nothing, axes={})
+
+
+@pytest.mark.parametrize(
+    ("epoch", "score_of", "match"),
+    [
+        (
+            lambda s: s.astype(jnp.float16),
+            lambda s: s[0],
+            r"changes state\['w'\] from float32\[3\]",
+        ),
+        (lambda s: s[:2], lambda s: s[0], r"to float32\[2\]; give it the same shape"),
+        (lambda s: s, lambda s: s, "a score that is a float must be one floating number"),
+        (lambda s: s, lambda s: jnp.int32(1), r"got int32\[\]"),
+    ],
+)
+def test_a_trainable_that_cannot_be_run_is_named_before_it_is_compiled(epoch, score_of, match):
+    made = trainable(
+        "bad",
+        lambda key, values, train: {"w": jnp.zeros(3)},
+        lambda key, n, values, state, train: ({"w": epoch(state["w"])}, jnp.float32(0)),
+        lambda key, values, state, held_out: score_of(state["w"]),
+        axes={},
+    )
+    with pytest.raises(ValueError, match=match):
+        train(Program(made, Training()), KEY, {})
 
 
 @pytest.fixture(scope="module", params=["spirals", "sine"])
 def small(request):
-    task = tasks.make(request.param)
-    return Program(task, task.data.train, task.data.validation, Training(epochs=6, patience=6))
+    task = tasks.make(request.param, train_size=200)
+    return Program(task, Training(epochs=6, patience=6), traced=["learning_rate"])
+
+
+@pytest.mark.parametrize("rate", [1e20, 1e38])
+def test_a_huge_learning_rate_is_data_not_an_exception(small, rate):
+    result, _ = train(small, KEY, {"learning_rate": rate})
+    assert result.diverged and result.score == score.DIVERGED
 
 
 def test_k_epochs_and_then_more_equal_one_longer_run(small):
-    whole, at_whole = small.train(KEY, RATE)
+    whole, at_whole = train(small, KEY, RATE)
     for k in (1, 2, 5):
-        _, at = small.train(KEY, RATE, until=k)
+        _, at = train(small, KEY, RATE, until=k)
         assert int(at.epoch) == k
-        parts, at_parts = small.resume(at, KEY, RATE)
+        parts, at_parts = train(small, KEY, RATE, at=at)
         assert parts == whole
         chex.assert_trees_all_equal(at_parts, at_whole)
-    watched, at_watched = small.train(KEY, RATE, watch=lambda _: None)
+    watched, at_watched = train(small, KEY, RATE, watch=lambda _: None)
     assert watched == whole
     chex.assert_trees_all_equal(at_watched, at_whole)
 
 
 def test_control_another_key_and_another_rate_give_other_bits(small):
     digests = {
-        small.train(key, {"learning_rate": rate}, until=1)[0].digests[0]
-        for key in (KEY, keys.derive(keys.root(1), "train", 0))
+        train(small, key, {"learning_rate": rate}, until=1)[0].digests[0]
+        for key in (KEY, keys.training(keys.root(1), 0, 0))
         for rate in (0.01, 0.010000001)
     }
     assert len(digests) == 4
 
 
-def test_many_learning_rates_one_compilation(small):
-    small.train(KEY, RATE)
-    for rate in (0.001, 0.003, 0.5):
-        small.train(keys.root(7), {"learning_rate": rate})
-    assert small.begin._cache_size() == 1
-    assert small.go_on._cache_size() == 1
+class Compilations:
+    """Counts the programs that XLA compiles."""
+
+    def __init__(self, monkeypatch):
+        from jax._src import compiler
+
+        self.names = []
+        compile_it = compiler.compile_or_get_cached
+
+        def counted(backend, computation, *rest, **more):
+            self.names.append(str(computation.operation.attributes["sym_name"]).strip('"'))
+            return compile_it(backend, computation, *rest, **more)
+
+        monkeypatch.setattr(compiler, "compile_or_get_cached", counted)
+
+    def of(self, name):
+        return sum(name in module for module in self.names)
 
 
-@pytest.mark.parametrize("n", [1, 499, 500, 501, 600])
-def test_the_whole_split_is_counted_whatever_its_size(n):
-    task = tasks.make("spirals")
-    x, y = task.data.train.x[:n], task.data.train.y[:n]
-    program = Program(task, task.data.train, (x, y), Training(epochs=1))
-    result, at = program.train(KEY, RATE)
-    logits, _ = task.apply(at.params, at.rest, jnp.asarray(x), None)
-    assert result.score == int((np.argmax(logits, axis=1) == y).sum())
+def test_a_traced_value_never_compiles_and_a_static_one_once(monkeypatch):
+    task = tasks.make("spirals", train_size=200)
+    made = Compilations(monkeypatch)
+    programs = Programs(task, Training(2, 2), {"dropout": 0.25})
+
+    def trial(**values):
+        program = programs.of(values)
+        result, _ = train(program, KEY, values)
+        assert len(program.compiled) == 32 and result.compiled == program.compiled
+        return result
+
+    floats = [{"learning_rate": rate, "beta1": b} for rate in (0.1, 0.01) for b in (0.5, 0.9)]
+    statics = [
+        {"batch_size": size, "optimizer": name} for size in (20, 50) for name in ("adam", "lion")
+    ]
+    results = [trial(**static, **traced) for static in statics for traced in floats]
+    assert len({result.digests[-1] for result in results}) == 16
+    assert len({result.compiled for result in results}) == 4 == len(programs)
+    assert made.of("_go_on") == made.of("_begin") == 4
+    before = len(made.names)
+    again = [trial(**static, **traced) for static in statics for traced in floats]
+    assert again == results and len(made.names) == before
+
+
+def test_a_variant_is_its_static_values_and_the_names_of_the_others():
+    one = variant({"b": 0.5, "a": "x", "c": 3})
+    assert one == ((("a", "x"), ("c", 3)), ("b",))
+    assert one == variant({"c": 3, "a": "x", "b": 0.25}) != variant({"c": 4, "a": "x", "b": 0.5})
 
 
 def test_the_program_is_named_by_what_it_computes():
-    task = tasks.make("spirals")
-    make = lambda **t: Program(task, task.data.train, task.data.validation, Training(**t))  # noqa: E731
-    assert make(epochs=3).fingerprint() == make(epochs=3).fingerprint()
-    assert make(epochs=3).fingerprint() != make(epochs=3, batch_size=49).fingerprint()
+    task = tasks.make("spirals", train_size=100)
+
+    def digests(epochs=3, rate=1e-3, **constants):
+        given = {"learning_rate": rate, **constants}
+        return Program(task, Training(epochs), given).digests()
+
+    same = digests(batch_size=50)
+    assert same == digests()
+    assert {len(digest) for digest in same.values()} == {32}
+    others = [digests(epochs=4), digests(rate=1e-2), digests(batch_size=49)]
+    for part in ("program", "compiled"):
+        assert len({digests[part] for digests in (same, *others)}) == 4
+
+
+@pytest.mark.parametrize("bad", [{"epochs": 0}, {"patience": 0}])
+def test_bad_lengths_are_named(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        Training(**bad)
 
 
 @pytest.mark.parametrize(
-    "bad",
-    [{"epochs": 0}, {"patience": 0}, {"batch_size": 0}, {"batch_size": -5}]
-    + [{"batch_size": 5000}, {"steps_per_epoch": 0}, {"steps_per_epoch": 99}],
+    ("epochs", "best_epoch", "diverged", "ended"),
+    [(2, 1, False, False), (2, 1, True, True), (5, 5, False, True), (3, 1, False, True)],
 )
-def test_bad_lengths_are_named(bad):
-    with pytest.raises(ValueError, match=next(iter(bad))):
-        Training(**bad).steps(1200)
+def test_a_training_ends_by_its_epochs_its_patience_or_a_divergence(
+    epochs, best_epoch, diverged, ended
+):
+    training = Training(epochs=5, patience=2)
+    assert training.ended(epochs, best_epoch, diverged) is ended
+    assert bool(jax.jit(training.ended)(epochs, best_epoch, diverged)) is ended

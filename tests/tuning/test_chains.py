@@ -8,27 +8,30 @@ import pytest
 
 from jaxmeta import keys
 from jaxmeta.score import DIVERGED, to_float, to_rank, total
-from jaxmeta.tuning import Chains, Lattice, Name, TuneLearningRate, Walk
+from jaxmeta.space import Choice, Log, Space
+from jaxmeta.trial import Trial
+from jaxmeta.tuning import Chains, PosterRule, Walk
 
-TUNER = TuneLearningRate(Lattice(1e-3, 0.1, "logarithmic"), p_eps=0.2, i_max=12, noprog_max=2)
+SPACE = Space(x=Log(1e-6, 1.0, 0.1, start=1e-3), y=Choice("a", "b", "c"))
+TUNER = PosterRule(SPACE, p_eps=0.2, i_max=12, noprog_max=2)
 
 
-def table(name: Name) -> int:
+def table(trial: Trial) -> int:
     """0 to 19; leaves the chain out, since that is in a training's key."""
-    return hashlib.sha256(f"{name[1:]}".encode()).digest()[0] % 20
+    return hashlib.sha256(f"{trial[1:]}".encode()).digest()[0] % 20
 
 
 def decide(chains: Chains, score=table):
     path = []
-    while (turn := chains.turn()) is not None:
-        for name in chains.missing(turn):
-            chains.learn(name, score(name))
-        path.append((turn, chains.tell(turn)))
+    while (decision := chains.next()) is not None:
+        for trial in chains.missing(decision):
+            chains.learn(trial, score(trial))
+        path.append((decision, chains.tell(decision)))
     return path
 
 
 def of_chain(path, c):
-    return [(t.wanted, [n[1:] for n in t.trainings], told) for t, told in path if t.chain == c]
+    return [(t.suggestion, [n[1:] for n in t.trials], told) for t, told in path if t.chain == c]
 
 
 def test_a_chain_is_the_same_alone_and_among_others():
@@ -43,71 +46,74 @@ def test_a_chain_is_the_same_alone_and_among_others():
 def test_a_chain_is_a_walk_with_its_own_keys(c):
     walk, steps = Walk(TUNER, 5, c), []
     while not walk.done:
-        wanted = walk.ask()
-        points = table(Name(c, wanted.i, wanted.k, 0))
-        steps.append((wanted, [(wanted.i, wanted.k, 0)], (points, walk.tell(points))))
+        suggestion = walk.ask()
+        points = table(Trial(c, suggestion.i, suggestion.position, 0))
+        steps.append(
+            (suggestion, [(suggestion.i, suggestion.position, 0)], (points, walk.tell(points)))
+        )
     assert of_chain(decide(Chains(TUNER, 5, 4)), c) == steps
 
 
 def test_decisions_come_iteration_by_iteration_and_chain_by_chain():
     path = decide(Chains(TUNER, 5, 4))
-    order = [(turn.wanted.i, turn.chain) for turn, _ in path]
+    order = [(decision.suggestion.i, decision.chain) for decision, _ in path]
     assert order == sorted(order)
-    lengths = [sum(turn.chain == c for turn, _ in path) for c in range(4)]
+    lengths = [sum(decision.chain == c for decision, _ in path) for c in range(4)]
     assert len(set(lengths)) > 1  # some ended before others
 
 
 def test_keys_of_trainings_are_all_different_and_chain_0_is_the_study_without_chains():
     chains = Chains(TUNER, 5, 3, replicates=2)
-    names = [Name(c, i, 0, r) for c in range(3) for i in range(4) for r in range(2)]
-    data = {tuple(jax.random.key_data(chains.training_key(n)).tolist()) for n in names}
-    assert len(data) == len(names)
+    trials = [Trial(c, i, (0, 0), r) for c in range(3) for i in range(4) for r in range(2)]
+    data = {tuple(jax.random.key_data(chains.training_key(n)).tolist()) for n in trials}
+    assert len(data) == len(trials)
     alone = keys.derive(keys.root(5), "train", 3, 1)
     assert (
-        jax.random.key_data(chains.training_key(Name(0, 3, 0, 1))) == jax.random.key_data(alone)
+        jax.random.key_data(chains.training_key(Trial(0, 3, (0, 0), 1)))
+        == jax.random.key_data(alone)
     ).all()
 
 
 def test_replicates_are_those_of_studies_with_fewer_and_their_scores_are_added():
     path = decide(Chains(TUNER, 5, replicates=3))
-    for turn, (points, _) in path:
-        assert [name.r for name in turn.trainings] == [0, 1, 2]
-        assert points == sum(map(table, turn.trainings))
+    for decision, (points, _) in path:
+        assert [trial.r for trial in decision.trials] == [0, 1, 2]
+        assert points == sum(map(table, decision.trials))
     first, (one, _) = decide(Chains(TUNER, 5))[0]
-    assert first.trainings == path[0][0].trainings[:1] and one == table(first.trainings[0])
+    assert first.trials == path[0][0].trials[:1] and one == table(first.trials[0])
 
 
 def test_the_order_in_which_scores_are_learned_does_not_matter():
     forward, backward = Chains(TUNER, 5, 2, 3), Chains(TUNER, 5, 2, 3)
-    while (turn := forward.turn()) is not None:
-        assert backward.turn() == turn
+    while (decision := forward.next()) is not None:
+        assert backward.next() == decision
         for chains, step in ((forward, 1), (backward, -1)):
-            for name in chains.missing(turn)[::step]:
-                chains.learn(name, table(name))
-        assert forward.tell(turn) == backward.tell(turn)
+            for trial in chains.missing(decision)[::step]:
+                chains.learn(trial, table(trial))
+        assert forward.tell(decision) == backward.tell(decision)
 
 
 def test_with_paired_keys_a_position_is_trained_once_and_revisited():
-    seen: dict[int, int] = {}
+    seen: dict[tuple[int, ...], int] = {}
     path = decide(Chains(TUNER, 5, paired=True))
-    for turn, (points, _) in path:
-        k, (name,) = turn.wanted.k, turn.trainings
-        assert name == Name(0, 0, k, 0) and points == table(name)
-        assert turn.revisits == seen.get(k)
-        seen.setdefault(k, turn.wanted.i)
+    for decision, (points, _) in path:
+        k, (trial,) = decision.suggestion.position, decision.trials
+        assert trial == Trial(0, 0, k, 0) and points == table(trial)
+        assert decision.revisits == seen.get(k)
+        seen.setdefault(k, decision.suggestion.i)
     assert len(seen) < len(path)
-    assert all(turn.revisits is None for turn, _ in decide(Chains(TUNER, 5)))
+    assert all(decision.revisits is None for decision, _ in decide(Chains(TUNER, 5)))
 
 
 def test_paired_keys_leave_position_and_iteration_out():
     chains = Chains(TUNER, 5, paired=True)
-    data = [jax.random.key_data(chains.training_key(Name(0, 0, k, 0))) for k in (-3, 0, 8)]
+    data = [jax.random.key_data(chains.training_key(Trial(0, 0, (k, 0), 0))) for k in (-3, 0, 8)]
     assert (data[0] == data[1]).all() and (data[1] == data[2]).all()
 
 
 def test_what_is_due_is_the_next_of_each_chain():
     chains = Chains(TUNER, 5, 3, 2)
-    assert {(name.chain, name.i, name.r) for name in chains.due()} == {
+    assert {(trial.chain, trial.i, trial.r) for trial in chains.due()} == {
         (c, 0, r) for c in range(3) for r in range(2)
     }
     assert chains.due() <= chains.ahead(6, 0).keys() == chains.due()

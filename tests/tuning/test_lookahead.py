@@ -14,7 +14,9 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from jaxmeta import keys
-from jaxmeta.tuning import TUNERS, Grid, Lattice, TuneLearningRate, Walk
+from jaxmeta.score import DIVERGED
+from jaxmeta.space import Choice, Linear, Log, Space, Values
+from jaxmeta.tuning import Grid, PosterRule, Random, ThreeWay, Walk
 from jaxmeta.tuning.lookahead import WIDTH, Key, ahead, simulate
 from jaxmeta.tuning.protocol import Foreseeable
 
@@ -22,29 +24,34 @@ EVERY = 10**6  # lanes enough for all that can be named
 DEPTH = 5
 RANGE = range(-DEPTH - 1, 10 + DEPTH)  # of unknown scores; the known ones are from 0 to 8
 
-NARROW = Lattice(1e-3, 1e-4, lr_min=9e-4, lr_max=1.1e-3)
-ENDLESS = TuneLearningRate(Lattice(1e-3, 0.01, "logarithmic"), p_eps=0.1, noprog_max=100)
+ONE = Space(x=Log(1e-6, 1.0, 0.01, start=1e-3))
+NARROW = Space(x=Linear(9e-4, 1.1e-3, 1e-4, start=1e-3))
+MIXED = Space(x=Log(1e-6, 1.0, 0.1), y=Choice(*"abcd"))
+ENDLESS = PosterRule(ONE, p_eps=0.1, noprog_max=100)
 WALKS = {
     "endless": ENDLESS,
-    "eager": TuneLearningRate(p_eps=0.5, noprog_max=100),
-    "impatient": TuneLearningRate(p_eps=0.2, noprog_max=2),
-    "bounded": TuneLearningRate(NARROW, p_eps=0.3, p_min=0.05, i_max=9, noprog_max=4),
-    "grid": Grid(),
+    "eager": PosterRule(ONE, p_eps=0.5, noprog_max=100),
+    "impatient": PosterRule(ONE, p_eps=0.2, noprog_max=2),
+    "bounded": PosterRule(NARROW, p_eps=0.3, p_min=0.05, i_max=9, noprog_max=4),
+    "choices": PosterRule(Space(x=Choice(*"abcd")), p_eps=0.4, noprog_max=100),
+    "two axes in turn": PosterRule(MIXED, p_eps=0.4, noprog_max=100),
+    "two axes at once": PosterRule(MIXED, p_eps=0.4, noprog_max=100, axes="all"),
+    "grid": Grid(Space(x=Log(1e-5, 0.1))),
 }
 
 
 def table(seed):
-    """A score for every training: 0 to 8, the same in every process."""
-    return lambda key: hashlib.sha256(f"{seed},{key.i},{key.k}".encode()).digest()[0] % 9
+    """A score for every trial: 0 to 8, the same in every process."""
+    return lambda key: hashlib.sha256(f"{seed},{key.i},{key.position}".encode()).digest()[0] % 9
 
 
 def outcomes(walk, before, known):
-    """The walk after each outcome of the training it asks for that some scores lead to.
+    """The walk after each outcome of the trial it asks for that some scores lead to.
 
-    `before` is the set of scores that the training before may have had.
+    `before` is the set of scores that the trial before may have had.
     """
     wanted = walk.ask()
-    name = Key(wanted.i, wanted.k, 0)
+    name = Key(wanted.i, wanted.position, 0)
     for better in (True, False):
         scores = {known[name]} if name in known else RANGE
         scores = {s for s in scores if any((s >= b) == better for b in before)}
@@ -55,7 +62,7 @@ def outcomes(walk, before, known):
 
 
 def reached(walk, known):
-    """Every training not known that may be asked for within DEPTH, with its probability."""
+    """Every trial not known that may be asked for within DEPTH, with its probability."""
     found = defaultdict(float)
     before = {float("-inf") if walk.i == 0 else int(getattr(walk.state, "acc_old", 0))}
     paths = [(walk, before, 1.0)]
@@ -63,7 +70,7 @@ def reached(walk, known):
         paths = [path for path in paths if not path[0].done]
         for path, _, mass in paths:
             wanted = path.ask()
-            found[Key(wanted.i, wanted.k, 0)] += mass
+            found[Key(wanted.i, wanted.position, 0)] += mass
         paths = [
             (after, scores, mass / len(ways))
             for path, before, mass in paths
@@ -82,26 +89,26 @@ def follow(walk, score):
     path = []
     while not walk.done:
         wanted = walk.ask()
-        path.append((wanted, walk.tell(score(Key(wanted.i, wanted.k, 0)))))
+        path.append((wanted, walk.tell(score(Key(wanted.i, wanted.position, 0)))))
     return path
 
 
 @pytest.mark.parametrize("tuner", WALKS.values(), ids=WALKS)
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0])
 def test_names_what_trying_all_outcomes_reaches(tuner, seed):
     """At every step of a walk, with their probabilities: exact, since they are halves of halves."""
     walk, score, pruned = Walk(tuner, seed), table(seed), 0
     random = np.random.default_rng(seed)
-    while not walk.done and walk.i < 8:
+    while not walk.done and walk.i < 6:
         whole = reached(walk, {})
         assert named(walk, {}) == whole
-        for part in (0.2, 0.5, 0.9):
+        for part in (0.2, 0.6):
             known = {name: score(name) for name in whole if random.random() < part}
             some = reached(walk, known)
             assert named(walk, known) == some
             pruned += some.keys() | known.keys() < whole.keys()
         wanted = walk.ask()
-        walk.tell(score(Key(wanted.i, wanted.k, 0)))
+        walk.tell(score(Key(wanted.i, wanted.position, 0)))
     assert bool(pruned) == (tuner is not WALKS["grid"])  # known scores did exclude some
 
 
@@ -121,13 +128,13 @@ def test_most_probable_first_and_the_next_one_at_their_head():
         foreseen = ahead(walk, 7, {})[:7]
         chances = [p for _, p in foreseen]
         assert len(set(foreseen)) == 7
-        assert foreseen[0] == (Key(wanted.i, wanted.k, 0), 1.0)
+        assert foreseen[0] == (Key(wanted.i, wanted.position, 0), 1.0)
         assert chances == sorted(chances, reverse=True)
         assert foreseen == ahead(walk, EVERY, {}, depth=6)[:7]  # of seven iterations
-        walk.tell(score(Key(wanted.i, wanted.k, 0)))
+        walk.tell(score(Key(wanted.i, wanted.position, 0)))
 
 
-def test_trainings_that_are_known_leave_their_lanes_to_others():
+def test_trials_that_are_known_leave_their_lanes_to_others():
     walk, known, seen = Walk(ENDLESS, 5), {}, []
     for _ in range(6):
         foreseen = [key for key, _ in ahead(walk, 4, known)[:4]]
@@ -146,7 +153,7 @@ def test_looking_changes_nothing():
 
 
 def test_nothing_beyond_the_end():
-    walk = Walk(TuneLearningRate(i_max=3), 0)
+    walk = Walk(PosterRule(ONE, i_max=3), 0)
     assert {key.i for key, _ in ahead(walk, EVERY, {})} == {0, 1, 2}
     follow(walk, table(0))
     assert ahead(walk, EVERY, {}) == []
@@ -154,43 +161,45 @@ def test_nothing_beyond_the_end():
 
 def test_a_grid_has_one_future():
     """Far further than the branches could be followed if they did not meet."""
-    assert ahead(Walk(Grid(i_max=60), 0), 40, {})[:40] == [(Key(i, i, 0), 1.0) for i in range(40)]
+    assert ahead(Walk(Grid(Space(x=Log(1e-5, 1.0)), 60), 0), 40, {})[:40] == [
+        (Key(i, (i,), 0), 1.0) for i in range(40)
+    ]
 
 
-@pytest.mark.parametrize("lanes", range(1, 9))
+@pytest.mark.parametrize("lanes", [1, 2, 3, 8])
 def test_the_walk_is_the_sequential_one(lanes):
-    tuner = TuneLearningRate(p_eps=0.2, i_max=30)
+    tuner = PosterRule(ONE, p_eps=0.2, i_max=30)
     alone = follow(Walk(tuner, lanes), table(lanes))
     run = simulate(tuner, lanes, lanes, table(lanes))
     assert run.path == alone
-    assert len(alone) <= run.trainings <= lanes * run.rounds
+    assert len(alone) <= run.trials <= lanes * run.rounds
     assert (run.rounds < len(alone)) == (lanes > 1)
 
 
 def test_unneeded_results_are_dropped():
     """What the true path does not meet may score anything; the control changes what it meets."""
-    tuner = TuneLearningRate(p_eps=0.2, i_max=30)
+    tuner = PosterRule(ONE, p_eps=0.2, i_max=30)
     alone = follow(Walk(tuner, 0), table(0))
-    path = {Key(wanted.i, wanted.k, 0) for wanted, _ in alone}
+    path = {Key(wanted.i, wanted.position, 0) for wanted, _ in alone}
     run = simulate(tuner, 0, 8, lambda key: table(0 if key in path else 1)(key))
-    assert run.path == alone and run.trainings > len(path)
-    run = simulate(tuner, 0, 8, lambda key: table(0 if key.i != 3 else 1)(key))
+    assert run.path == alone and run.trials > len(path)
+    run = simulate(tuner, 0, 8, lambda key: table(0 if key.i != 3 else 2)(key))
     assert run.path != alone
 
 
-def test_depth_0_looks_at_the_next_training_alone():
-    run = simulate(TuneLearningRate(i_max=12), 0, 8, table(0), depth=0)
-    assert run.rounds == run.trainings == len(run.path)
+def test_depth_0_looks_at_the_next_trial_alone():
+    run = simulate(PosterRule(ONE, i_max=12), 0, 8, table(0), depth=0)
+    assert run.rounds == run.trials == len(run.path)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 5])
 def test_paired_keys_train_a_position_once(lanes):
-    tuner = TuneLearningRate(p_eps=0.2, i_max=40, noprog_max=40)
+    tuner = PosterRule(ONE, p_eps=0.2, i_max=40, noprog_max=40)
     alone = follow(Walk(tuner, 1), lambda key: table(1)(key._replace(i=0)))
     run = simulate(tuner, 1, lanes, table(1), paired=True)
-    visited = {wanted.k for wanted, _ in alone}
+    visited = {wanted.position for wanted, _ in alone}
     assert run.path == alone
-    assert len(visited) <= run.trainings <= lanes * run.rounds
+    assert len(visited) <= run.trials <= lanes * run.rounds
     assert run.rounds <= len(visited) < len(alone)
     assert lanes > 1 or run.rounds == len(visited)
 
@@ -202,38 +211,49 @@ def test_with_paired_keys_all_that_can_be_needed_is_named():
         for trial in range(20):
             score, there = table(f"{step} {trial}"), copy.copy(walk)
             while there.i <= walk.i + DEPTH:
-                name = Key(0, there.ask().k, 0)
+                name = Key(0, there.ask().position, 0)
                 assert name in known or name in foreseen
                 there.tell(known.get(name, score(name)))
-        name = Key(0, walk.ask().k, 0)
+        name = Key(0, walk.ask().position, 0)
         assert name in known or foreseen[name] == 1.0
         walk.tell(known.setdefault(name, table(2)(name)))
 
 
 FORESEEABLE = {
-    name: tuner for name, make in TUNERS.items() if isinstance(tuner := make(), Foreseeable)
+    "poster": PosterRule(ONE, p_eps=0.3),
+    "poster, in turn": PosterRule(MIXED, p_eps=0.4),
+    "poster, all": PosterRule(MIXED, p_eps=0.4, axes="all"),
+    "three_way": ThreeWay(Space(x=Log(1e-5, 1.0)), i_max=8),
+    "three_way, two axes": ThreeWay(MIXED, i_max=8),
+    "three_way, short axes": ThreeWay(Space(x=Values(1, 2, 3), y=Choice("a", "b")), i_max=8),
+    "grid": Grid(MIXED, points=2),
+    "random": Random(MIXED),
 }
+assert all(isinstance(tuner, Foreseeable) for tuner in FORESEEABLE.values())
 
 
 @pytest.mark.parametrize("tuner", FORESEEABLE.values(), ids=list(FORESEEABLE))
 def test_supposing_is_telling_for_all_that_follows(tuner):
     """A law of every tuner that is foreseeable; states of equal futures are equal."""
     told, supposed = Walk(tuner, 0), Walk(tuner, 0)
-    for score in (3, 5, 5, 2, 4, 4, 1, 0):
+    for score in (3, 5, 5, DIVERGED, DIVERGED, 4, 1, 0):
+        if told.done:
+            break
         assert told.ask() == supposed.ask() and told.done == supposed.done
         outcome = tuner.outcome(told._asked, jnp.int32(score))
         reference = tuner.refer(told._asked, outcome, jnp.int32(score))
         told.tell(score)
-        assert getattr(told.state, tuner.reference) == reference or tuner.reference == "best"
+        assert getattr(told.state, tuner.reference) == reference or tuner.reference == "score"
         supposed.state = tuner.suppose(supposed._asked, outcome)
         supposed.i += 1
 
 
-SCORES = np.arange(9)  # of unknown trainings; the known ones are 3 or 5
+SCORES = np.array([DIVERGED, *range(9)])  # of unknown trials; the known ones are 3, 5, or none
+KNOWN = [3, 5, DIVERGED]
 
 
 def tried(tuner, root, i, state, known, depth):
-    """Every training not known that some scores lead to within `depth`: all of them told."""
+    """Every trial not known that some scores lead to within `depth`: all of them told."""
     unravel = ravel_pytree(tuner.init())[1]
 
     @jax.jit
@@ -241,7 +261,8 @@ def tried(tuner, root, i, state, known, depth):
     def ask(n, state):
         done = tuner.done(unravel(state))
         state, asked = tuner.ask(keys.derive(root, "adjust", n), unravel(state))
-        return ravel_pytree(state)[0], asked.k, getattr(asked, "r", jnp.int32(0)), done
+        r = getattr(asked, "r", jnp.int32(0))
+        return ravel_pytree(state)[0], asked.position, r, done
 
     @jax.jit
     @jax.vmap
@@ -252,7 +273,7 @@ def tried(tuner, root, i, state, known, depth):
     for n in range(i, i + depth + 1):
         states, k, r, done = (np.asarray(x) for x in ask(np.uint32(n), states))
         asked = zip(k.tolist(), r.tolist(), states, done, strict=True)
-        rows = [(Key(n, a, b), state) for a, b, state, ended in asked if not ended]
+        rows = [(Key(n, tuple(a), b), state) for a, b, state, ended in asked if not ended]
         names |= {name for name, _ in rows}
         pairs = [(s, x) for name, s in rows for x in ([known[name]] if name in known else SCORES)]
         if not pairs:
@@ -268,19 +289,22 @@ def test_names_what_telling_all_scores_reaches(tuner):
     while walk.i < 3:
         whole = tried(tuner, walk.root, walk.i, walk.state, {}, depth)
         assert dict(ahead(walk, EVERY, {}, depth=depth)).keys() == whole
-        known = {name: int(random.choice([3, 5])) for name in whole if random.random() < 0.5}
-        some = tried(tuner, walk.root, walk.i, walk.state, known, depth)
-        assert dict(ahead(walk, EVERY, known, depth=depth)).keys() == some
-        pruned += some | known.keys() < whole
+        some = {name: int(random.choice(KNOWN)) for name in whole if random.random() < 0.5}
+        # What lies between is known to be equal: a reference that beat one of them beats the other.
+        equal = {name: 3 for name in whole if walk.i < name.i < walk.i + depth}
+        for known in (some, equal):
+            left = tried(tuner, walk.root, walk.i, walk.state, known, depth)
+            assert dict(ahead(walk, EVERY, known, depth=depth)).keys() == left
+            pruned += left | known.keys() < whole
         walk.ask()
-        walk.tell(int(random.choice([3, 5])))
-    assert bool(pruned) == (tuner.name in ("tune_learning_rate", "three_way"))
+        walk.tell(int(random.choice(KNOWN)))
+    assert bool(pruned) == (tuner.name in ("poster", "three_way"))
 
 
 def test_a_tuner_that_supposes_nothing_is_not_looked_ahead_of():
     @dataclass(frozen=True)
     class Blind:
-        tuner: TuneLearningRate
+        tuner: PosterRule
 
         def __getattr__(self, name):
             if name == "suppose":
@@ -288,4 +312,22 @@ def test_a_tuner_that_supposes_nothing_is_not_looked_ahead_of():
             return getattr(self.tuner, name)
 
     walk = Walk(Blind(ENDLESS), 0)  # pyright: ignore[reportArgumentType]: it is one by __getattr__
-    assert ahead(walk, 4, {}) == [(Key(0, 0, 0), 1.0)]
+    assert ahead(walk, 4, {}) == [(Key(0, (0,), 0), 1.0)]
+
+
+def branches(tuner, seed, depth):
+    """How many trials of iteration `depth` the next outcomes can lead to."""
+    foreseen = ahead(Walk(tuner, seed), EVERY, {}, depth=depth)
+    return sum(key.i == depth for key, _ in foreseen)
+
+
+def test_several_axes_in_turn_have_fewer_branches_than_one_and_all_at_once_have_more():
+    """An outcome changes an axis' masses before its own next draw: that is d iterations later."""
+    four = Space(w=ONE.axes[0], x=ONE.axes[0], y=ONE.axes[0], z=ONE.axes[0])
+    tuners = [
+        ENDLESS,
+        PosterRule(four, noprog_max=100),
+        PosterRule(four, noprog_max=100, axes="all"),
+    ]
+    one, turns, together = (sum(branches(t, seed, 6) for seed in range(10)) for t in tuners)
+    assert turns < one < together

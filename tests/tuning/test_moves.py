@@ -8,21 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxmeta import keys
+from jaxmeta.space import Choice, Linear, Values
 from jaxmeta.tuning import moves
 from jaxmeta.tuning.moves import DOWN, KEEP, ONE, UP, units
 
 CHOICES = st.sampled_from((UP, KEEP, DOWN))
 OUTCOMES = st.lists(st.tuples(CHOICES, st.booleans()), min_size=100, max_size=100)
+THIRDS = jnp.full(3, ONE // 3, jnp.int32)
 P_EPS = st.floats(0.001, 1.0)
 P_MIN = st.floats(0.0, 1 / 3)
 
 
 @st.composite
-def masses(draw, floor=0):
+def masses(draw, floor=0, n=3):
     """Any point of the simplex whose masses are at least `floor` units."""
-    free = ONE - 3 * floor
-    a, b = sorted(draw(st.tuples(st.integers(0, free), st.integers(0, free))))
-    return jnp.array([floor + a, floor + b - a, floor + free - b], jnp.int32)
+    free = ONE - n * floor
+    cuts = sorted(draw(st.lists(st.integers(0, free), min_size=n - 1, max_size=n - 1)))
+    parts = np.diff([0, *cuts, free]) + floor
+    return jnp.array(parts, jnp.int32)
 
 
 @jax.jit
@@ -37,7 +40,7 @@ def run(p, outcomes, p_eps, p_min):
 @given(OUTCOMES, P_EPS, P_MIN)
 def test_stays_on_the_simplex_for_any_sequence_of_outcomes(outcomes, p_eps, p_min):
     path = np.asarray(
-        run(moves.thirds(), np.array(outcomes, np.int32), units(p_eps), units(p_min)), np.int64
+        run(THIRDS, np.array(outcomes, np.int32), units(p_eps), units(p_min)), np.int64
     )
     assert (path.sum(axis=1) == ONE).all()
     assert (path >= min(units(p_min), ONE // 3)).all()
@@ -118,9 +121,7 @@ class TestEverywhereTheSame(chex.TestCase):
                 )
 
     def test_vmap(self):
-        p = jnp.stack(
-            [moves.thirds(), jnp.array([0, ONE, 0], jnp.int32), jnp.array([7, 0, ONE - 7])]
-        )
+        p = jnp.stack([THIRDS, jnp.array([0, ONE, 0], jnp.int32), jnp.array([7, 0, ONE - 7])])
         c, better = jnp.array([1, 2, 3]), jnp.array([True, False, True])
         update = lambda p, c, b: moves.update(p, c, b, units(0.25), 0)  # noqa: E731
         together = jax.vmap(update)(p, c, better)
@@ -144,8 +145,77 @@ def test_adjust_at_the_boundaries_of_u():
     assert moves.adjust(jnp.int32(ONE - 1), only_up) == UP
 
 
-def test_step_is_plus_eps_nothing_minus_eps():
-    assert [int(moves.step(jnp.int32(c))) for c in (UP, KEEP, DOWN)] == [1, 0, -1]
+ORDERED, FOUR = Linear(0, 1, points=5), Choice("a", "b", "c", "d")
+
+
+def test_on_an_ordered_axis_moves_lead_up_and_down_and_a_bound_holds():
+    def go(k, c, by=1):
+        there, held = moves.go(ORDERED, jnp.int32(k), jnp.int32(c), by)
+        return int(there), bool(held)
+
+    assert [go(2, c) for c in (0, UP, KEEP, DOWN)] == [
+        (2, False),
+        (3, False),
+        (2, False),
+        (1, False),
+    ]
+    assert go(4, UP) == (4, True) and go(0, DOWN) == (0, True)
+    assert go(3, UP, 16) == (4, True) and go(0, UP, 3) == (3, False)
+    assert moves.kept(ORDERED, jnp.int32(3)) == KEEP
+    assert moves.sides(ORDERED, jnp.int32(2)).tolist() == [True, False, True]
+    assert moves.sides(ORDERED, jnp.int32(4)).tolist() == [False, False, True]
+    assert moves.sides(ORDERED, jnp.int32(0)).tolist() == [True, False, False]
+
+
+def test_on_an_unordered_axis_move_c_takes_choice_c():
+    for k in range(4):
+        there = [int(moves.go(FOUR, jnp.int32(k), jnp.int32(c))[0]) for c in range(5)]
+        assert there == [k, 0, 1, 2, 3]
+        assert moves.kept(FOUR, jnp.int32(k)) == k + 1
+        assert moves.sides(FOUR, jnp.int32(k)).tolist() == [j != k for j in range(4)]
+
+
+def test_masses_begin_equal_and_sum_to_one_exactly():
+    axes = [ORDERED, FOUR, Values(1, 2), Choice(*map(str, range(7))), Choice(*range(1000))]
+    for axis, n in zip(axes, (3, 4, 3, 7, 1000), strict=True):
+        p = np.asarray(moves.start(axis))
+        assert moves.count(axis) == len(p) == n and p.sum() == ONE
+        assert p.max() - p.min() == ONE % n and (p[1:] == ONE // n).all()
+
+
+def test_mass_is_shared_by_what_is_open():
+    open_ = jnp.array([False, True, False, True, True])
+    assert moves.equal(open_).tolist() == [0, ONE // 3, 0, ONE // 3, ONE // 3]
+    assert moves.equal(jnp.array([False, True])).tolist() == [0, ONE]
+
+
+@given(st.data(), st.sampled_from([2, 4, 5, 9]), st.booleans(), P_EPS, st.floats(0, 1))
+def test_any_number_of_moves_stays_on_the_simplex_and_others_are_treated_alike(
+    data, n, better, p_eps, part
+):
+    floor = units(part / n)
+    p = data.draw(masses(floor=min(floor, ONE // n), n=n))
+    c = data.draw(st.integers(1, n))
+    after = np.asarray(moves.update(p, c, better, units(p_eps), floor), np.int64)
+    p, others = np.asarray(p), np.arange(1, n + 1) != c
+    assert after.sum() == ONE and (after >= min(floor, ONE // n)).all()
+    change = (after - p)[others]
+    if better:
+        assert (
+            change == -np.minimum(units(p_eps) // (n - 1), p - min(floor, ONE // n))[others]
+        ).all()
+    else:
+        assert (change == change[0]).all() and change[0] >= 0
+        given_ = min(units(p_eps), p[c - 1] - min(floor, ONE // n))
+        assert 0 <= given_ - change.sum() < n - 1  # what a division leaves over stays with c
+
+
+def test_the_first_axis_draws_with_the_decisions_own_key_and_each_axis_differently():
+    key = keys.root(3)
+    one, three = moves.draws(keys.derive(key, "x"), 1), moves.draws(keys.derive(key, "x"), 3)
+    assert one[0] == three[0] == moves.draw(keys.derive(key, "x"))
+    assert three[1] == moves.draw(keys.derive(keys.derive(key, "x"), "axis", 1))
+    assert len(set(three.tolist())) == 3
 
 
 def test_move_frequencies_match_p():

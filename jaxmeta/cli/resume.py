@@ -1,0 +1,38 @@
+"""Go on from the last complete line, and from the last saved epoch of the training after it, to the
+journal that an uninterrupted study would have written, byte for byte."""
+
+import argparse
+
+from jaxmeta import display, study
+from jaxmeta.cli.common import add_folder, add_running, add_trust, console, stopped
+
+HELP = "go on with a study that was interrupted"
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    add_folder(command)
+    command.add_argument(
+        "--accept-environment",
+        action="store_true",
+        help="go on although versions, flags or device have changed; the journal will say so",
+    )
+    add_trust(command)
+    add_running(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    try:
+        with display.resuming(console(), options.folder) as watcher:
+            study.resume(
+                options.folder,
+                options.task,
+                watcher=watcher,
+                accept_environment=options.accept_environment,
+                workers=options.workers,
+                lookahead=options.lookahead,
+                allow_download=options.allow_download,
+                keep_weights=options.keep_weights == "best",
+            )
+    except KeyboardInterrupt:
+        return stopped(options.folder)
+    return 0

@@ -1,0 +1,170 @@
+"""Run a study: the tuner chooses hyperparameters, a training is run with them from fresh weights,
+its score moves the tuner; again and again. Ctrl-C ends it and keeps what was done.
+
+What is tuned is said with --tune, once for each axis:
+  --tune batch_size                 the task's own axis of that name
+  --tune batch_size=16,32,64,128    these numbers, in order
+  --tune optimizer=adam,sgd         these choices, without order
+  --tune dropout=0:0.8:0.1          from 0 to 0.8 in steps of 0.1
+  --tune learning_rate=1e-5:1:log   from 1e-5 to 1, neighbours in equal ratios (log:0.1, by 10 %)
+  --tune dropout=0:0.8:0.1@0.5      the same, 0.5 tried first
+Without --tune it is the task's first axis."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from jaxmeta import display, study, tasks, tuning
+from jaxmeta.cli.common import add_running, console, stopped
+from jaxmeta.space import Axis, parse_axis, parse_value
+from jaxmeta.training import Lanes, Training, lanes_here
+from jaxmeta.training.lanes import FORMULATIONS
+from jaxmeta.tuning.optuna_search import SAMPLERS
+from jaxmeta.tuning.presets import options as options_of
+
+HELP = "run a study into a new folder"
+
+# The words for the tuners' options; a new one is offered by its name alone.
+WORDS = {
+    "p_eps": "p_ε, how far an outcome moves the chosen probability",
+    "p_min": "floor under each probability; 0 is the poster",
+    "i_max": "at most so many decisions",
+    "noprog_max": "stop after so many trials in a row that got worse",
+    "axes": "several axes: in_turn, one moves at a time; or all",
+    "points": "of a grid, on each axis",
+    "sampler": f"of Optuna: {', '.join(SAMPLERS)}",
+}
+STUDY = {
+    "chains": (int, "so many walks of the tuner, each with keys of its own (default: 1)"),
+    "replicates": (int, "trials for each decision, their scores added (default: 1)"),
+    "keys": (
+        str,
+        "independent: another key in every iteration; paired: one for all, so that a position is "
+        "tried once (default: paired for three_way)",
+    ),
+}
+TRAINING = {
+    "epochs": (int, "N, at most so many epochs a training"),
+    "patience": (int, "early stopping: epochs to wait for a better evaluation"),
+}
+LANES = {
+    "lanes": (int, "trials in one compiled program; default: by the kind of device"),
+    "formulation": (str, f"{' or '.join(FORMULATIONS)}: lanes in turn, or all at once"),
+}
+# The same as --set NAME=VALUE.
+SET = {
+    "batch_size": (int, "examples in a mini-batch"),
+    "steps_per_epoch": (int, "mini-batches between evaluations; default: one pass over the data"),
+}
+TASK = {
+    "dataset": (str, "mnist (in the package), or a name of TensorFlow Datasets: cifar10, ..."),
+    "train_size": (int, "train on the first so many examples only"),
+}
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    command.add_argument("task", help=f"{', '.join(tasks.TASKS)}, or your own: module:function")
+    command.add_argument("--out", type=Path, required=True, help="the study's folder; new or empty")
+    command.add_argument("--seed", type=int, default=0, help="all that is random (default: 0)")
+    command.add_argument(
+        "--score",
+        choices=study.SCORED_ON,
+        default="validation",
+        help="the split that scores are taken on (default: validation; the poster's own was test)",
+    )
+    space = command.add_argument_group("the search space")
+    space.add_argument(
+        "--tune", action="append", default=[], metavar="NAME[=AXIS]", help="tune this one; repeat"
+    )
+    space.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="fix this one; repeat"
+    )
+    tuner = command.add_argument_group("the tuner")
+    tuner.add_argument(
+        "--tuner",
+        help=f"{', '.join(tuning.TUNERS)} (default: three_way; poster with --preset)",
+    )
+    tuner.add_argument(
+        "--preset", help=f"the poster's tuner, with settings of: {', '.join(tuning.PRESETS)}"
+    )
+    for name, (kind, words) in (_tuner_options() | STUDY).items():
+        tuner.add_argument(_flag(name), type=kind, help=words)
+    groups = {"each training": TRAINING | SET | LANES, "the data": TASK}
+    for title, options in groups.items():
+        group = command.add_argument_group(title)
+        for name, (kind, words) in options.items():
+            group.add_argument(_flag(name), type=kind, help=words)
+    add_running(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    wanted = study_of(options)
+    keep = options.keep_weights == "best"
+    try:
+        with display.watcher(console(), wanted) as watcher:
+            study.run(wanted, options.out, watcher, options.workers, options.lookahead, keep)
+    except KeyboardInterrupt:
+        return stopped(options.out)
+    return 0
+
+
+def study_of(options: argparse.Namespace) -> study.Study:
+    """The study that the command line asks for."""
+    task = tasks.make(options.task, **_given(options, TASK))
+    fixed = dict(_pair(text, parse_value) for text in options.set) | _given(options, SET)
+    axes = dict(_pair(text, parse_axis, alone=True) for text in options.tune)
+    space = study.space_of(task, axes, options.preset)
+    tuner = tuning.make(options.tuner, options.preset, space, **_given(options, _tuner_options()))
+    return study.Study(
+        task,
+        tuner,
+        Training(**{**_training(task), **_given(options, TRAINING)}),
+        seed=options.seed,
+        scored_on=options.score,
+        lanes=_lanes(options),
+        fixed=fixed,
+        **_given(options, STUDY),
+    )
+
+
+def _pair(text: str, parse: Any, alone: bool = False) -> tuple[str, Axis | Any | None]:
+    """`NAME=WHAT` in its parts; with `alone` also a name by itself."""
+    name, equals, what = text.partition("=")
+    if not name or (not equals and not alone):
+        form = "NAME or NAME=AXIS" if alone else "NAME=VALUE"
+        raise ValueError(f"what is tuned or set is written as {form}, got {text!r}; mend it")
+    return name, parse(what) if equals else None
+
+
+def _tuner_options() -> dict[str, tuple[Any, str]]:
+    """Every option of every tuner: its type and its words."""
+    found: dict[str, tuple[Any, str]] = {}
+    for tuner in tuning.TUNERS:
+        for name, kind in options_of(tuner).items():
+            kind = _truth if kind is bool else kind
+            found.setdefault(name, (kind, WORDS.get(name, f"of the tuner {tuner}")))
+    return found
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"must be true or false, got {text!r}")
+    return text == "true"
+
+
+def _training(task: Any) -> dict[str, int]:
+    return {"epochs": task.training.epochs, "patience": task.training.patience}
+
+
+def _lanes(options: argparse.Namespace) -> Lanes | None:
+    given = _given(options, LANES)
+    return lanes_here(given.get("lanes"), given.get("formulation")) if given else None
+
+
+def _given(options: argparse.Namespace, names: dict[str, Any]) -> dict[str, Any]:
+    """Those of the options that were named on the command line."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

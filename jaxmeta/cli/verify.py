@@ -1,0 +1,52 @@
+"""Check the chain, compute every decision again, run trainings again and compare them epoch by
+epoch.
+
+Exit status: 0 identical and complete; 3 unfinished (all that is there came out again) or consistent
+(what was checked holds, not all could be or was); 1 different; 2 there is no record to read."""
+
+import argparse
+import json
+from dataclasses import asdict
+
+from jaxmeta import verify
+from jaxmeta.cli.common import JSON, WORKERS, add_folder, add_trust
+from jaxmeta.plain import plain
+
+HELP = "check a study: its chain, its decisions, its trainings"
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    add_folder(command)
+    command.add_argument(
+        "--trainings",
+        default="all",
+        metavar="all|N|i,j,...",
+        help="which to run again: all (default), a sample of N, another one each time, "
+        "or these (7, for one)",
+    )
+    command.add_argument(
+        "--sample-seed", type=int, metavar="SEED", help="draw a sample of N that was printed again"
+    )
+    add_trust(command)
+    command.add_argument("--workers", **WORKERS)
+    command.add_argument("--json", **JSON)
+
+
+def run(options: argparse.Namespace) -> int:
+    verdict = verify.verify(
+        options.folder,
+        options.trainings,
+        options.task,
+        options.workers,
+        options.sample_seed,
+        options.allow_download,
+    )
+    if options.json:
+        print(json.dumps(asdict(verdict), indent=2))
+    else:
+        print(plain(f"{verdict.answer}: {verdict.sentence}"))
+        if verdict.sample_seed is not None:
+            print(f"  drawn with --sample-seed {verdict.sample_seed}")
+        for difference in verdict.environment:
+            print(plain(f"  environment: {difference}"))
+    return {verify.IDENTICAL: 0, verify.DIFFERENT: 1}.get(verdict.answer, 3)

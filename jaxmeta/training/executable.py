@@ -1,0 +1,38 @@
+"""A compiled program, its text, and what of the text names it."""
+
+import re
+from contextlib import nullcontext
+from typing import Any
+
+import jax
+
+
+class Executable:
+    """`function` compiled for the shapes and dtypes of `arguments`, pytrees of arrays or shapes.
+
+    Attributes:
+      written: the program as JAX wrote it, StableHLO.
+      compiled: the program as XLA compiled it, without what says where in which file it was
+        written.
+    """
+
+    def __init__(self, function: Any, device: Any, *arguments: Any) -> None:
+        # By shapes alone: the name of a device would be a part of the text, and of the digest.
+        arguments = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), arguments)
+        with nullcontext() if device is None else jax.default_device(device):
+            lowered = function.lower(*arguments)
+            self._run = lowered.compile()
+        self._device = device
+        self.written: str = lowered.as_text()
+        self.compiled: str = _unlocated(self._run.as_text() or "")
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Its results; they are tied to the device, also where none of the arguments is."""
+        return jax.device_put(self._run(*arguments), self._device)
+
+
+def _unlocated(hlo: str) -> str:
+    """The text of a compiled program without what says where in which file it was written."""
+    tables = ("FileNames", "FunctionNames", "FileLocations", "StackFrames")
+    parts = [part for part in hlo.split("\n\n") if not part.startswith(tables)]
+    return re.sub(r", metadata=\{[^}]*\}", "", "\n\n".join(parts))
