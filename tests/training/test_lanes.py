@@ -47,7 +47,7 @@ def key(n):
 def start(stack, lane, n, rate=None):
     """Training `n` in `lane`."""
     values = {"learning_rate": RATES[n % 4] if rate is None else rate}
-    stack.start(lane, stack._program.fresh(key(n), values), key(n), values)
+    stack.start(lane, stack.program.fresh(key(n), values), key(n), values)
 
 
 @pytest.fixture(scope="module")
