@@ -105,7 +105,7 @@ def pages(
                 for name, judged in found.items()
                 if name != OURS
             }
-            title = f"{mode}, {group}: {OURS} less the other, mean of medians [95 % over data sets]"
+            title = f"{mode}, {group}: {OURS} less the other [95 % over data sets]"
             rows += leaderboard.differences(title, apart)
     return rows, boards
 

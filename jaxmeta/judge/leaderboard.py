@@ -48,7 +48,7 @@ def differences(title: str, found: dict[str, dict[int, Difference]]) -> list[str
     rows = [title, "", f"{'':<30}{head}"]
     for name, by_budget in found.items():
         cells = "".join(
-            f"{f'{number(d.mean)} [{number(d.low)}, {number(d.high)}]':<28}"
+            f"{f'{number(d.median)} [{number(d.low)}, {number(d.high)}]':<28}"
             for d in by_budget.values()
         )
         rows.append(f"{name:<30}{cells}".rstrip())

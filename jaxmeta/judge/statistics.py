@@ -1,9 +1,13 @@
 """Medians over all runs, and how far they would move had other data sets been at hand.
 
-A confidence interval is Student's over data sets, of which there are few: from n differences,
-mean ± t s / √n with t of n - 1 degrees of freedom. It holds where the differences are normal. In
-20,000 simulations for each n of 4, 5 and 8, "95 %" covers 95 % with normal differences and 88, 88
-and 90 % with exponential ones; the percentile bootstrap covers 81, 83 and 89 % with normal ones.
+A confidence interval is over data sets, of which there are few: a statistic ± t s, with s its
+standard error by the jackknife (it is taken again without each of n data sets) and t Student's with
+n - 1 degrees of freedom. For differences of medians over n = 4, 5 and 8 data sets, "95 %" covered
+93, 95 and 93 % of 400 simulations with normal data sets and 92, 90 and 90 % with log-normal ones;
+of means of normal data sets the percentile bootstrap covers 81, 83 and 89 %.
+
+Source of the jackknife: Tukey, "Bias and confidence in not-quite large samples", Annals of
+Mathematical Statistics 29 (1958), p. 614.
 """
 
 from collections.abc import Sequence
@@ -18,10 +22,16 @@ def quantile(values: np.ndarray, q: float) -> float:
     return float(np.quantile(values, q, method="inverted_cdf"))
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The ends of the interval of the mean of `values`, two at least, see above."""
+def interval(found: float, without: Sequence[float]) -> tuple[float, float]:
+    """The ends of the confidence interval of a statistic.
+
+    Args:
+      found: the statistic of all data sets.
+      without: the same without each of them, two at least.
+    """
     from scipy.special import stdtrit
 
-    n = len(values)
-    half = stdtrit(n - 1, (1 + LEVEL) / 2) * np.std(values, ddof=1) / np.sqrt(n)
-    return float(np.mean(values) - half), float(np.mean(values) + half)
+    n = len(without)
+    error = np.sqrt((n - 1) / n * ((np.array(without) - np.mean(without)) ** 2).sum())
+    half = float(stdtrit(n - 1, (1 + LEVEL) / 2) * error)
+    return found - half, found + half

@@ -61,21 +61,26 @@ def line(results: Iterable[Judged]) -> Line:
 
 
 class Difference(NamedTuple):
-    """What a contender's median regret is above another's; below 0 it is the better one."""
+    """The median regret of one contender less that of another; below 0 it is the better one."""
 
-    mean: float  # over data sets
+    median: float
     low: float  # of its confidence interval, see `statistics`
     high: float
 
 
 def difference(ours: list[Judged], theirs: list[Judged], budget: int) -> Difference:
     """On the slices that both ran on; `ours` and `theirs` are by data set, two at least."""
-    found = []
+    both = []
     for one, other in zip(ours, theirs, strict=True):
         slices = min(one.regret.shape[1], other.regret.shape[1])
-        medians = [
-            statistics.quantile(judged.regret[:, :slices, budget - 1], 0.5)
-            for judged in (one, other)
-        ]
-        found.append(medians[0] - medians[1])
-    return Difference(float(np.mean(found)), *statistics.interval(found))
+        both.append([judged.regret[:, :slices, budget - 1].ravel() for judged in (one, other)])
+
+    def medians(sets: list) -> float:
+        mine, other = (
+            statistics.quantile(np.concatenate(side), 0.5) for side in zip(*sets, strict=True)
+        )
+        return mine - other
+
+    found = medians(both)
+    without = [medians(both[:n] + both[n + 1 :]) for n in range(len(both))]
+    return Difference(found, *statistics.interval(found, without))

@@ -252,33 +252,42 @@ SCORES = np.array([DIVERGED, *range(9)])  # of unknown trials; the known ones ar
 KNOWN = [3, 5, DIVERGED]
 
 
+@partial(jax.jit, static_argnums=0)
+@partial(jax.vmap, in_axes=(None, None, None, 0))
+def asked_by_all(tuner, root, n, state):
+    state = ravel_pytree(tuner.init())[1](state)
+    after, asked = tuner.ask(keys.derive(root, "adjust", n), state)
+    r = getattr(asked, "r", jnp.int32(0))
+    return ravel_pytree(after)[0], asked.position, r, tuner.done(state)
+
+
+@partial(jax.jit, static_argnums=0)
+@partial(jax.vmap, in_axes=(None, 0, 0))
+def told_to_all(tuner, state, score):
+    return ravel_pytree(tuner.tell(ravel_pytree(tuner.init())[1](state), score)[0])[0]
+
+
+def filled(rows):
+    """Rows filled up to a power of four, for few compilations to serve."""
+    rows = np.array(rows, np.int32)
+    size = 1 << (2 * ((len(rows) - 1).bit_length() + 1) // 2)
+    return np.resize(rows, (size, *rows.shape[1:]))
+
+
 def tried(tuner, root, i, state, known, depth):
     """Every trial not known that some scores lead to within `depth`: all of them told."""
-    unravel = ravel_pytree(tuner.init())[1]
-
-    @jax.jit
-    @partial(jax.vmap, in_axes=(None, 0))
-    def ask(n, state):
-        done = tuner.done(unravel(state))
-        state, asked = tuner.ask(keys.derive(root, "adjust", n), unravel(state))
-        r = getattr(asked, "r", jnp.int32(0))
-        return ravel_pytree(state)[0], asked.position, r, done
-
-    @jax.jit
-    @jax.vmap
-    def tell(state, score):
-        return ravel_pytree(tuner.tell(unravel(state), score)[0])[0]
-
     names, states = set(), np.array([ravel_pytree(state)[0]])
     for n in range(i, i + depth + 1):
-        states, k, r, done = (np.asarray(x) for x in ask(np.uint32(n), states))
+        found = asked_by_all(tuner, root, np.uint32(n), filled(states))
+        states, k, r, done = (np.asarray(x)[: len(states)] for x in found)
         asked = zip(k.tolist(), r.tolist(), states, done, strict=True)
         rows = [(Key(n, tuple(a), b), state) for a, b, state, ended in asked if not ended]
         names |= {name for name, _ in rows}
         pairs = [(s, x) for name, s in rows for x in ([known[name]] if name in known else SCORES)]
         if not pairs:
             break
-        states = np.unique(tell(*(np.array(x, np.int32) for x in zip(*pairs, strict=True))), axis=0)
+        states = told_to_all(tuner, *(filled(x) for x in zip(*pairs, strict=True)))
+        states = np.unique(np.asarray(states)[: len(pairs)], axis=0)
     return names - known.keys()
 
 
