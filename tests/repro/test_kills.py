@@ -88,7 +88,9 @@ def test_at_random_instants(uninterrupted, tmp_path):
 def saved_epochs(folder: Path) -> list[int]:
     """The epochs after which the running training was saved whole."""
     names = [path.name for path in (folder / "checkpoint").glob("*")]
-    return [int(m[1]) for name in names if (m := re.fullmatch(r"[\d.,-]+_(\d+)_[0-9a-f]{32}", name))]
+    return [
+        int(m[1]) for name in names if (m := re.fullmatch(r"[\d.,-]+_(\d+)_[0-9a-f]{32}", name))
+    ]
 
 
 def test_inside_a_training_of_mnist(tmp_path):
