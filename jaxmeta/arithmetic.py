@@ -5,24 +5,21 @@ operation: `vmap`, a loop, the number of threads. Here every sum has one order, 
 traced is a divisor, and what remains was measured to be the same bits alone, in `scan`, `fori_loop`
 and `vmap`, and for every size of the thread pool:
 
-- a matrix product has one order if what it contracts is contiguous in its first operand; else, if
-  that is longer than a few hundred, it is split among the threads, so it is done in blocks;
+- a matrix product has one order if what it contracts is contiguous in its first operand; else XLA
+  takes another library, which splits it among the threads: so that operand is copied, transposed;
 - under `vmap` it has the same order if both its operands are batched, so they are;
 - maxima are exact, so their order is free.
 
 Only the reverse mode of differentiation is defined.
 """
 
-from functools import partial, reduce
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
-
-# Rows that a product contracts at once where XLA would split more of them among its threads.
-BLOCK = 200
 
 
 def tree_sum(x: jax.Array, axis: int = 0) -> jax.Array:
@@ -126,9 +123,8 @@ def _product_forward(x, w):
 
 def _product_backward(residuals, g):
     x, w = residuals
-    starts = range(0, len(x), BLOCK)
-    blocks = [contract("bi,bo->io", x[i : i + BLOCK], g[i : i + BLOCK]) for i in starts]
-    return contract("bo,io->bi", g, w), reduce(jnp.add, blocks)
+    # Without the barrier XLA takes the transposition into the product, and x as it lies.
+    return contract("bo,io->bi", g, w), contract("ib,bo->io", lax.optimization_barrier(x.T), g)
 
 
 product.defvjp(_product_forward, _product_backward)
