@@ -16,6 +16,7 @@ from typing import Any
 import jax
 from jax import config
 
+from jaxmeta import runtime
 from jaxmeta.version import VERSION
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
@@ -32,7 +33,12 @@ INSTRUCTION_SETS = (
 
 
 def fingerprint() -> dict[str, Any]:
-    """The environment of this process, as JSON; where it is equal, equal bits are expected."""
+    """The environment of this process, as JSON; where it is equal, equal bits are expected.
+
+    Raises:
+      ValueError: JAX adds up wrongly here, so that no record would be worth anything.
+    """
+    runtime.check_sums()
     device = jax.devices()[0]
     return {
         "jaxmeta": VERSION,
