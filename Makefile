@@ -2,11 +2,20 @@
 
 PYTHON ?= python3
 PYTHON_NEEDED := 3.11
+VERSION_OF = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+VERSION := $(or $(call VERSION_OF,$(PYTHON)),none)
+# pyenv may have a version without having switched it on.
+ifeq ($(VERSION),none)
+override PYTHON := $(firstword $(wildcard $(HOME)/.pyenv/versions/*/bin/$(PYTHON)) $(PYTHON))
+VERSION := $(or $(call VERSION_OF,$(PYTHON)),none)
+endif
 # The Python whose JAX has the GPU, with flax, optax, chex, orbax-checkpoint, cloudpickle and rich:
 # the lock's JAX is the CPU's.
 GPU_PYTHON ?= python3
 
-VENV := .venv
+# The newest JAX wants Python 3.12, so each version has an environment of its own, and its lock.
+VENV := .venv$(if $(filter-out 3.11,$(VERSION)),-$(VERSION))
+LOCK := requirements/lock$(if $(filter-out 3.11,$(VERSION)),-3.12).txt
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
 LOCKED := install --require-hashes --no-deps --no-build-isolation
@@ -14,12 +23,13 @@ LOCKED := install --require-hashes --no-deps --no-build-isolation
 # What writes the lock; nothing else needs it.
 UV := uv==0.13.9
 COMPILE := build/lock/bin/uv pip compile --quiet --universal --fork-strategy fewest \
-	--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade
+	--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --python-version
+WHAT_IS_LOCKED := pyproject.toml --extra report --extra judge --extra test --extra dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv experiment experiment-poster tutorial test test-slow repro bench judge compare \
-	hyperparameters cartpole gpu check format wheel lock clean
+.PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro bench judge \
+	compare hyperparameters cartpole gpu check format wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +47,10 @@ tutorial: venv ## the tutorial, run from start to end
 
 test: venv ## the tests that take seconds
 	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not repro"
+
+test-quick: venv ## laws, bits and records alone: what CI runs on the newest Python and JAX too
+	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not repro" \
+		tests/laws tests/models/test_bits.py tests/record tests/test_runtime.py tests/test_study.py
 
 test-slow: venv ## the tests that train for minutes
 	$(PY) -m pytest -q -m slow
@@ -92,21 +106,22 @@ wheel: venv ## build the wheel, install it in an environment of its own, use it 
 lock: ## write requirements/*.txt anew, with the newest releases that pyproject.toml admits
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip --disable-pip-version-check -qq install $(UV)
-	$(COMPILE) requirements/build.in -o requirements/build.txt
-	$(COMPILE) pyproject.toml --extra report --extra judge --extra test --extra dev -o requirements/lock.txt
+	$(COMPILE) 3.11 requirements/build.in -o requirements/build.txt
+	$(COMPILE) 3.11 $(WHAT_IS_LOCKED) -o requirements/lock.txt
+	$(COMPILE) 3.12 $(WHAT_IS_LOCKED) -o requirements/lock-3.12.txt
 
 clean: ## remove everything that these targets made
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.locked: requirements/build.txt requirements/lock.txt
+$(VENV)/.locked: requirements/build.txt $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(PYTHON_NEEDED)".split("."))))' || { \
 		echo "jaxmeta needs Python $(PYTHON_NEEDED) or newer, and '$(PYTHON)' is not:" \
-			"name one that is, as in 'make PYTHON=python3.12 $(MAKECMDGOALS)'"; exit 1; }
-	@echo "making $(VENV) from requirements/lock.txt: a minute or so, 1.4 GB"
+			"name one that is, as in 'make PYTHON=python3.13 $(MAKECMDGOALS)'"; exit 1; }
+	@echo "making $(VENV) from $(LOCK): a minute or so, 1.4 GB"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) $(LOCKED) -r requirements/build.txt
-	@$(PIP) $(LOCKED) -r requirements/lock.txt
+	@$(PIP) $(LOCKED) -r $(LOCK)
 	@touch $@
 
 $(VENV)/.done: $(VENV)/.locked pyproject.toml

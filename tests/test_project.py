@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -170,7 +171,10 @@ def test_the_version_is_the_projects() -> None:
     assert jaxmeta.__version__ == metadata.version("jaxmeta")
 
 
-@pytest.mark.parametrize("name", ["build.txt", "lock.txt"])
+LOCKS = ["lock.txt", "lock-3.12.txt"]  # for Python 3.11, and from 3.12 on
+
+
+@pytest.mark.parametrize("name", ["build.txt", *LOCKS])
 def test_the_lock_is_versions_and_hashes_and_nothing_else(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     requirements = text.replace("\\\n", "").splitlines()
@@ -180,10 +184,44 @@ def test_the_lock_is_versions_and_hashes_and_nothing_else(name: str) -> None:
     assert "http" not in text
 
 
-def test_the_lock_avoids_the_jaxlib_that_sums_wrongly() -> None:
-    pins = re.findall(r"^jaxlib==(\S+)", (ROOT / "requirements/lock.txt").read_text(), re.MULTILINE)
-    assert pins
-    assert "0.10.2" not in pins
+def pins(lock: str) -> dict[str, str]:
+    """The version of each package."""
+    text = (ROOT / "requirements" / lock).read_text()
+    return dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_the_lock_avoids_the_jaxlib_that_sums_wrongly(name: str) -> None:
+    assert pins(name)["jaxlib"] != "0.10.2"
+
+
+def test_both_locks_hold_the_same_packages_and_the_second_a_newer_jax() -> None:
+    old, new = (pins(name) for name in LOCKS)
+    assert {"jax", "jaxlib", "flax", "optax", "pytest"} <= old.keys() & new.keys()
+    assert [int(part) for part in new["jax"].split(".")] > [
+        int(part) for part in old["jax"].split(".")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "folder", "lock"),
+    [
+        ("3.11", ".venv", "lock.txt"),
+        ("3.12", ".venv-3.12", "lock-3.12.txt"),
+        ("3.13", ".venv-3.13", "lock-3.12.txt"),
+    ],
+)
+def test_each_python_has_its_environment_and_lock(
+    version: str, folder: str, lock: str, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho {version}\n")
+    python.chmod(0o755)
+    command = ["make", "--always-make", "--dry-run", "venv", f"PYTHON={python}"]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    made = subprocess.check_output(command, text=True, cwd=ROOT, env=plain)
+    assert f"{python} -m venv --clear {folder}\n" in made
+    assert f" -r requirements/{lock}\n" in made
 
 
 @pytest.mark.parametrize(
