@@ -46,7 +46,6 @@ def fingerprint() -> dict[str, Any]:
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in PACKAGES},
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "threads": os.environ.get("NPROC", ""),
         **{name: str(getattr(config, name)) for name in CONFIGURATION},
         "platform": device.platform,
         "device_kind": device.device_kind,

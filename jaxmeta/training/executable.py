@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+from jaxmeta.training.order import threads
+
 
 class Executable:
     """`function` compiled for the shapes and dtypes of `arguments`, pytrees of arrays or shapes.
@@ -13,18 +15,23 @@ class Executable:
     Attributes:
       written: the program as JAX wrote it, StableHLO.
       compiled: the program as XLA compiled it, without what says where in which file it was
-        written.
+        written, and in how many parts its loops run.
+      threads: the size of XLA's thread pool, or "any" where it changes no bit.
     """
 
     def __init__(self, function: Any, device: Any, *arguments: Any) -> None:
         # By shapes alone: the name of a device would be a part of the text, and of the digest.
         arguments = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), arguments)
         with nullcontext() if device is None else jax.default_device(device):
-            lowered = function.lower(*arguments)
+            traced = function.trace(*arguments)
+            lowered = traced.lower()
             self._run = lowered.compile()
+        text = self._run.as_text() or ""
         self._device = device
         self.written: str = lowered.as_text()
-        self.compiled: str = _unlocated(self._run.as_text() or "")
+        self.compiled: str = _unlocated(text)
+        platform = device.platform if device else jax.default_backend()
+        self.threads: str = threads(traced.jaxpr, text) if platform == "cpu" else "any"
 
     def __call__(self, *arguments: Any) -> Any:
         """Its results; they are tied to the device, also where none of the arguments is."""
@@ -32,7 +39,10 @@ class Executable:
 
 
 def _unlocated(hlo: str) -> str:
-    """The text of a compiled program without what says where in which file it was written."""
+    """The text of a compiled program without what says where in which file it was written, and in
+    how many parts its loops run: that goes by the number of threads."""
     tables = ("FileNames", "FunctionNames", "FileLocations", "StackFrames")
     parts = [part for part in hlo.split("\n\n") if not part.startswith(tables)]
-    return re.sub(r", metadata=\{[^}]*\}", "", "\n\n".join(parts))
+    text = re.sub(r", metadata=\{[^}]*\}", "", "\n\n".join(parts))
+    text = re.sub(r'"outer_dimension_partitions":\[[^]]*\],?', "", text)
+    return text.replace(", backend_config={}", "")

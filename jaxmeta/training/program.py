@@ -119,13 +119,16 @@ class Program:
 
     def digests(self) -> dict[str, str]:
         """128 bits of the SHA-256 of the program as JAX wrote it (StableHLO) and as XLA compiled
-        it, unlocated; in hexadecimal. Compiles it, if it is not yet."""
+        it, in hexadecimal; and `threads`, the size of XLA's thread pool or "any" where that changes
+        no bit, which is a part of the second digest. Compiles it, if it is not yet."""
         executables = self.begin, self.go_on
+        threads = max((executable.threads for executable in executables), key="any".__ne__)
         texts = {
             "program": "".join(executable.written for executable in executables),
-            "compiled": "".join(executable.compiled for executable in executables),
+            "compiled": "".join(executable.compiled for executable in executables) + threads,
         }
-        return {n: hashlib.sha256(text.encode()).hexdigest()[:32] for n, text in texts.items()}
+        digests = {n: hashlib.sha256(text.encode()).hexdigest()[:32] for n, text in texts.items()}
+        return {**digests, "threads": threads}
 
     @cached_property
     def compiled(self) -> str:
