@@ -32,7 +32,7 @@ def cores(root: Path = Path("/")) -> int:
 
     A quota that is no whole number is rounded up. `root` is where the file system begins.
     """
-    return max(1, min(_affinity(), math.ceil(_quota(root))))
+    return max(1, math.ceil(min(_affinity(), _quota(root))))
 
 
 def threads() -> int:

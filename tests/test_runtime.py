@@ -1,36 +1,10 @@
-"""What must hold of JAX itself: the thread pool that an import fixes, and sums that are right."""
-
-import os
-import subprocess
-import sys
+"""JAX's sums, which are tested where an environment is recorded. Its thread pool: test_threads."""
 
 import jax.numpy as jnp
 import pytest
 
 from jaxmeta import cli, runtime
 from jaxmeta.record import environment
-
-
-def python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run by an interpreter of its own, where NPROC is as `variables` has it."""
-    rest = {name: value for name, value in os.environ.items() if name != "NPROC"}
-    command = [sys.executable, "-W", "always", "-c", code]
-    return subprocess.run(command, env=rest | variables, capture_output=True, text=True, check=True)
-
-
-@pytest.mark.parametrize(
-    ("variables", "threads"), [({}, runtime.THREADS), ({"NPROC": "3"}, "3")], ids=["unset", "set"]
-)
-def test_an_import_fixes_the_thread_pool(variables: dict[str, str], threads: str) -> None:
-    done = python("import os, jaxmeta; print(os.environ['NPROC'])", **variables)
-    assert done.stdout.split() == [threads]
-    assert "NPROC" not in done.stderr
-
-
-def test_an_import_that_comes_too_late_says_so() -> None:
-    done = python("import jax; jax.devices(); import os, jaxmeta; print(os.environ.get('NPROC'))")
-    assert done.stdout.split() == ["None"]
-    assert "RuntimeWarning: NPROC must be set before JAX starts" in done.stderr
 
 
 @pytest.fixture
