@@ -28,7 +28,7 @@ from pathlib import Path
 import jax
 
 from experiments.bench import cpu
-from jaxmeta import Lanes, Log, PosterRule, Space, Study, Training, keys, tasks
+from jaxmeta import Lanes, Log, PosterRule, Space, Study, Training, keys, runtime, tasks
 from jaxmeta.engine.local import programs_of
 from jaxmeta.engine.scheduler import AUTO
 from jaxmeta.study import run
@@ -226,7 +226,7 @@ def main() -> int:
     if options.one is not None:
         one_training(options.one, options.seed)
         return 0
-    print(f"\n{cpu()}, {os.cpu_count()} cores, NPROC={os.environ['NPROC']}, jax {jax.__version__}")
+    print(f"\n{cpu()}, {runtime.cores()} cores, {runtime.threads()} threads, jax {jax.__version__}")
     print(f"processes running or waiting before the start: {os.getloadavg()[0]:.1f}\n")
     exact()
     widths()
