@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxmeta import arithmetic
 from jaxmeta.arithmetic import add_bias, contract, cross_entropy, first_maximum, product, tree_sum
 
 few = settings(max_examples=15)  # each size is compiled anew

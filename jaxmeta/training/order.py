@@ -17,13 +17,13 @@ from jaxmeta import runtime
 
 # Each entry of a result is made of one entry of each operand, or is one of theirs; or a product.
 BY_ENTRY = frozenset(
-    "abs acos acosh add add_any asin asinh atan atan2 atanh cbrt ceil clamp cos cosh digamma div "
-    "dot_general erf erf_inv erfc exp exp2 expm1 floor integer_pow lgamma log log1p logistic max min mul neg "
-    "nextafter pow reduce_precision rem round rsqrt select_n sign sin sinh sqrt square sub tan "
-    "tanh bitcast_convert_type broadcast_in_dim concatenate convert_element_type copy copy_p "
-    "cummax cummin device_put dynamic_slice dynamic_update_slice expand_dims gather iota "
-    "optimization_barrier pad reduce_max reduce_min reshape rev scatter slice sort split squeeze "
-    "stack stop_gradient tile top_k transpose".split()
+    "abs acos acosh add add_any asin asinh atan atan2 atanh bitcast_convert_type "
+    "broadcast_in_dim cbrt ceil clamp concatenate convert_element_type copy copy_p cos cosh "
+    "cummax cummin device_put digamma div dot_general dynamic_slice dynamic_update_slice erf "
+    "erf_inv erfc exp exp2 expand_dims expm1 floor gather integer_pow iota lgamma log log1p "
+    "logistic max min mul neg nextafter optimization_barrier pad pow reduce_max reduce_min "
+    "reduce_precision rem reshape rev round rsqrt scatter select_n sign sin sinh slice sort "
+    "split sqrt square squeeze stack stop_gradient sub tan tanh tile top_k transpose".split()
 )
 # Programs within the program.
 CALLS = frozenset(
@@ -41,7 +41,9 @@ def threads(jaxpr: Any, compiled: str) -> str:
       jaxpr: the program as JAX traced it.
       compiled: the text of the program as XLA compiled it for a CPU.
     """
-    return "any" if sums_are_fixed(jaxpr) and products_are_fixed(compiled) else str(runtime.threads())
+    return (
+        "any" if sums_are_fixed(jaxpr) and products_are_fixed(compiled) else str(runtime.threads())
+    )
 
 
 def sums_are_fixed(jaxpr: Any, known: frozenset[str] = BY_ENTRY) -> bool:
