@@ -15,7 +15,7 @@ GPU_PYTHON ?= python3
 
 # The newest JAX wants Python 3.12, so each version has an environment of its own, and its lock.
 VENV := .venv$(if $(filter-out 3.11,$(VERSION)),-$(VERSION))
-LOCK := requirements/lock$(if $(filter-out 3.11,$(VERSION)),-3.12).txt
+OF_VERSION := $(if $(filter-out 3.11,$(VERSION)),-3.12).txt
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
 LOCKED := install --require-hashes --no-deps --no-build-isolation
@@ -23,8 +23,8 @@ LOCKED := install --require-hashes --no-deps --no-build-isolation
 # What writes the lock; nothing else needs it.
 UV := uv==0.13.9
 COMPILE := build/lock/bin/uv pip compile --quiet --universal --fork-strategy fewest \
-	--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --python-version
-WHAT_IS_LOCKED := pyproject.toml --extra report --extra judge --extra test --extra dev
+	--generate-hashes --no-emit-index-url --no-header --no-annotate --python-version
+ALL := --upgrade pyproject.toml --extra report --extra judge --extra test --extra dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -36,13 +36,13 @@ help: ## this list
 
 venv: $(VENV)/.done ## the virtual environment, from the lock; every target makes it first if need be
 
-experiment: venv ## the poster's experiment on MNIST, small enough for a laptop
+experiment: $(VENV)/.run ## the poster's experiment on MNIST, small enough for a laptop
 	$(PY) -m experiments.mnist --profile quick
 
-experiment-poster: venv ## the poster's experiment on MNIST at its full size
+experiment-poster: $(VENV)/.run ## the poster's experiment on MNIST at its full size
 	$(PY) -m experiments.mnist --profile poster
 
-tutorial: venv ## the tutorial, run from start to end
+tutorial: $(VENV)/.run ## the tutorial, run from start to end
 	$(PY) -m experiments.tutorial
 
 test: venv ## the tests that take seconds
@@ -66,10 +66,10 @@ judge: venv ## tuners on benchmark tables: the leaderboard, its picture and dige
 	$(VENV)/bin/jaxmeta judge
 	$(VENV)/bin/jaxmeta judge --split develop --ablation
 
-hyperparameters: venv ## the poster's rule on batch size, optimiser and dropout, and four axes at once
+hyperparameters: $(VENV)/.run ## the poster's rule on batch size, optimiser and dropout, and four axes at once
 	$(PY) -m experiments.hyperparameters
 
-cartpole: venv ## a training that is no supervised one: policy gradient on CartPole, tuned
+cartpole: $(VENV)/.run ## a training that is no supervised one: policy gradient on CartPole, tuned
 	rm -rf runs/cartpole
 	$(VENV)/bin/jaxmeta tune experiments.cartpole:cartpole --tune learning_rate --tune discount \
 		--i-max 12 --out runs/cartpole
@@ -106,26 +106,33 @@ wheel: venv ## build the wheel, install it in an environment of its own, use it 
 lock: ## write requirements/*.txt anew, with the newest releases that pyproject.toml admits
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip --disable-pip-version-check -qq install $(UV)
-	$(COMPILE) 3.11 requirements/build.in -o requirements/build.txt
-	$(COMPILE) 3.11 $(WHAT_IS_LOCKED) -o requirements/lock.txt
-	$(COMPILE) 3.12 $(WHAT_IS_LOCKED) -o requirements/lock-3.12.txt
+	$(COMPILE) 3.11 --upgrade requirements/build.in -o requirements/build.txt
+	for python in 3.11 3.12; do \
+		suffix=$$(echo -$$python | sed s/-3.11//).txt; \
+		$(COMPILE) $$python $(ALL) -o requirements/lock$$suffix && \
+		$(COMPILE) $$python pyproject.toml --extra report -c requirements/lock$$suffix \
+			-o requirements/run$$suffix || exit; \
+	done
 
 clean: ## remove everything that these targets made
 	rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.locked: requirements/build.txt $(LOCK)
+# What an experiment needs; tests, checks and the judge add theirs.
+$(VENV)/.run: requirements/build.txt requirements/run$(OF_VERSION) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(PYTHON_NEEDED)".split("."))))' || { \
 		echo "jaxmeta needs Python $(PYTHON_NEEDED) or newer, and '$(PYTHON)' is not:" \
 			"name one that is, as in 'make PYTHON=python3.13 $(MAKECMDGOALS)'"; exit 1; }
-	@echo "making $(VENV) from $(LOCK): a minute or so, 1.4 GB"
+	@echo "making $(VENV) from requirements/run$(OF_VERSION): half a minute or so, SIZE"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) $(LOCKED) -r requirements/build.txt
-	@$(PIP) $(LOCKED) -r $(LOCK)
+	@$(PIP) $(LOCKED) -r requirements/run$(OF_VERSION)
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.done: $(VENV)/.locked pyproject.toml
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+$(VENV)/.done: $(VENV)/.run requirements/lock$(OF_VERSION)
+	@echo "adding what tests and checks need, from requirements/lock$(OF_VERSION)"
+	@$(PIP) $(LOCKED) -r requirements/lock$(OF_VERSION)
 	@touch $@
 
 # PyTorch is not in the lock: its builds differ from machine to machine, and only bench wants it.
