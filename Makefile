@@ -60,6 +60,10 @@ repro: venv ## bit for bit: whole processes run, killed, resumed and compared
 
 bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 	$(PY) -m experiments.bench
+	$(PY) -m experiments.bench --batch 32
+	$(PY) -m experiments.bench --batch 128
+	$(PY) -m experiments.bench --network mlp
+	$(PY) -m experiments.bench_threads
 	$(PY) -m experiments.bench_lanes
 
 judge: venv ## tuners on benchmark tables: the leaderboard, its picture and digest, the ablation
