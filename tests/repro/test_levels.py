@@ -96,4 +96,4 @@ def test_control_plain_layers_do_depend_on_the_threads(home):
     one, eight = (study(home / f"plain {n}", "plain", *batch, NPROC=n) for n in ("1", "8"))
     print(f"\ncontrol, plain layers: {'the same bits' if same_bits(one, eight) else 'other bits'}")
     assert not same_bits(one, eight)
-    assert any(row.startswith("threads: recorded '1'") for row in diff(one, eight).environment)
+    assert any(row.startswith('threads: recorded "1"') for row in diff(one, eight).environment)
