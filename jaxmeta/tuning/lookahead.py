@@ -112,7 +112,9 @@ def ahead(
 
 def _now(walk: Walk) -> _Branches:
     """The one branch at the walk's own iteration."""
-    state, asked = _ask(walk.tuner, walk.root, np.uint32(walk.i), walk.state)
+    suggestion = walk.ask()
+    state = np.concatenate([np.ravel(x) for x in jax.tree.leaves(_bare(walk.tuner, walk.asked))])
+    asked = [*suggestion.position, suggestion.r]
     reference = getattr(walk.state, getattr(walk.tuner, "reference", ""), 0)
     return _Branches(*map(np.array, ([state], [asked], [reference], [reference], [1.0])))
 
@@ -123,7 +125,8 @@ def _next(walk: Walk, i: int, at: _Branches, least: np.ndarray, most: np.ndarray
     # Filled up to one shape, for one compilation to serve.
     given = (at.state, at.low, at.high, least.astype(np.int32), most.astype(np.int32))
     filled = [np.resize(x, (WIDTH, *x.shape[1:])) for x in given]
-    stepped = _step(walk.tuner, walk.root, np.uint32(i), *filled)
+    root = np.array(walk.root, np.uint32)
+    stepped = _step(walk.tuner, root, np.uint32(i), *filled)
     # [WIDTH, outcomes, ...] to [outcomes * n, ...].
     stepped = [np.concatenate(np.asarray(x)[:n].swapaxes(0, 1)) for x in stepped]
     possible, state, asked, low, high, done = stepped
@@ -137,7 +140,12 @@ def _next(walk: Walk, i: int, at: _Branches, least: np.ndarray, most: np.ndarray
     return _Branches(state[one], asked[one], low[one], high[one], mass[top])
 
 
-@partial(jax.jit, static_argnames="tuner")
+def _bare(tuner: Tuner, state: State) -> State:
+    """`state` without what no choice looks at, so that a branch does not grow with the trials."""
+    names = getattr(tuner, "memory", ())
+    return state._replace(**{name: getattr(state, name)[:0] for name in names})
+
+
 def _ask(tuner: Tuner, root: jax.Array, i: jax.Array, state: State) -> tuple[jax.Array, jax.Array]:
     state, asked = tuner.ask(keys.derive(root, "adjust", i), state)
     r = getattr(asked, "r", jnp.int32(0))
@@ -151,7 +159,8 @@ def _step(tuner: Foreseeable, root: jax.Array, i: jax.Array, *branches: jax.Arra
     Whether the outcome is possible; the state; what it asks; the ends of its reference; whether it
     is done.
     """
-    unravel = ravel_pytree(tuner.init())[1]
+    unravel = ravel_pytree(_bare(tuner, tuner.init()))[1]
+    root = jax.random.wrap_key_data(root, impl=keys.IMPL)
 
     def step(raw, low, high, least, most):
         state = unravel(raw)
