@@ -61,6 +61,8 @@ repro: venv ## bit for bit: whole processes run, killed, resumed and compared
 bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 	$(PY) -m experiments.bench
 	$(PY) -m experiments.bench_lanes
+	$(PY) -m experiments.bench_host
+	$(PY) -m experiments.bench_start
 
 judge: venv ## tuners on benchmark tables: the leaderboard, its picture and digest, the ablation
 	$(VENV)/bin/jaxmeta judge

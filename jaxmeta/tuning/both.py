@@ -38,6 +38,16 @@ def on_host(*values: Any) -> bool:
 class _Both:
     """A function of the same name in NumPy and in JAX, whichever its arguments ask for."""
 
+    def where(self, condition: Any, a: Any, b: Any) -> Any:
+        if type(condition) is np.bool_ and type(a) is type(b) and type(a) in _OURS:
+            if np.shape(a) == np.shape(b):  # a tenth of NumPy's time
+                return a if condition else b
+        if on_host(condition, a, b):
+            return np.where(condition, a, b)
+        import jax.numpy
+
+        return jax.numpy.where(condition, a, b)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         of_numpy = getattr(np, name)
 
@@ -82,3 +92,14 @@ def int32(tree: Any) -> Any:
         leaves = map(int32, tree)
         return type(tree)(*leaves) if hasattr(tree, "_fields") else tuple(leaves)
     return np.asarray(tree, np.int32)
+
+
+def flat(tree: Any) -> np.ndarray:
+    """All integers of a NamedTuple of NumPy's, in the order of `jax.flatten_util.ravel_pytree`."""
+
+    def leaves(tree: Any) -> list[np.ndarray]:
+        if isinstance(tree, tuple):
+            return [leaf for one in tree for leaf in leaves(one)]
+        return [np.ravel(tree)]
+
+    return np.concatenate(leaves(tree))

@@ -61,5 +61,5 @@ class Grid(Deaf):
         for axis in reversed(self.space.axes):
             position.append(xp.take(self._positions(axis), rest % self._count(axis)))
             rest = rest // self._count(axis)
-        position = xp.stack(position[::-1])
+        position = xp.array(position[::-1])
         return state._replace(position=position), Asked(position)

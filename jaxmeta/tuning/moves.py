@@ -74,7 +74,7 @@ def draws(key: Array, moving: Array) -> Array:
     """u for each axis that is `moving` (bool[d]), 0 for the others: int32[d] units; `key` is
     consumed."""
     each = range(len(moving))
-    return xp.stack([either(moving[a], lambda a=a: draw(of_axis(key, a)), zero) for a in each])
+    return xp.array([either(moving[a], lambda a=a: draw(of_axis(key, a)), zero) for a in each])
 
 
 def adjust(u: ArrayLike, p: Array) -> Array:

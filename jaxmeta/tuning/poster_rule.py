@@ -113,9 +113,9 @@ class PosterRule:
         """`ask` with its draws `u` (int32[d] units) given."""
         moving, at = self._moving(state), state.position
         u = xp.where(moving, u, 0)
-        c = xp.stack([moves.drawn(moving[a], u[a], p) for a, p in enumerate(state.p)])
+        c = xp.array([moves.drawn(moving[a], u[a], p) for a, p in enumerate(state.p)])
         went = [moves.go(axis, at[a], c[a]) for a, axis in enumerate(self.space.axes)]
-        position, held = (xp.stack(x) for x in zip(*went, strict=True))
+        position, held = (xp.array(x) for x in zip(*went, strict=True))
         return state._replace(position=position, c=c), Asked(position, u, c, held, state.p)
 
     def tell(self, state: State, score: ArrayLike) -> tuple[State, Told]:

@@ -9,8 +9,13 @@ A *position* is int32[d], an integer for each axis of the space.
 
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from jaxmeta.score import DIVERGED
 from jaxmeta.space import Space
 from jaxmeta.tuning.both import Array, ArrayLike
+
+# Between these lies a score that is not known. Look-ahead leaves them as they are, so that branches
+# are alike that would differ in how far from them they are.
+LOWEST, HIGHEST = DIVERGED, 2**31 - 1
 
 State = Any  # a NamedTuple of int32 arrays, or tuples of them, fixed in shape
 Info = Any  # a NamedTuple of int32 and bool arrays, or tuples of them: what the record says
@@ -88,3 +93,9 @@ class Foreseeable(Tuner, Protocol):
     def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> Array:
         """int32: the reference after this trial: its score, or the one that was."""
         ...
+
+
+def bare(tuner: Tuner, state: State) -> State:
+    """`state` without what no choice looks at, so that a branch does not grow with the trials."""
+    names = getattr(tuner, "memory", ())
+    return state._replace(**{name: getattr(state, name)[:0] for name in names})

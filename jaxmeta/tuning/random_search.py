@@ -42,7 +42,7 @@ class Random(Deaf):
     def ask(self, key: Array, state: State) -> tuple[State, Asked]:
         axes = enumerate(self.space.axes)
         drawn = [_position(moves.of_axis(key, a), axis) for a, axis in axes]
-        position = xp.stack(drawn)
+        position = xp.array(drawn)
         return state._replace(position=position), Asked(position)
 
 

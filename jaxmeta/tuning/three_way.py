@@ -150,7 +150,7 @@ class ThreeWay:
 
     def _kept(self, at: Array) -> Array:
         """int32[d]: for each axis the move that stays at its position."""
-        return xp.stack([moves.kept(axis, at[a]) for a, axis in enumerate(self.space.axes)])
+        return xp.array([moves.kept(axis, at[a]) for a, axis in enumerate(self.space.axes)])
 
     def ask(self, key: Array, state: State) -> tuple[State, Asked]:
         return self.move(moves.draws(key, self._moving(state)), state)
@@ -167,10 +167,10 @@ class ThreeWay:
         """`ask` with its draws `u` (int32[d] units) given."""
         moving, jump, jumps = self._moving(state), self._jump(state), np.array(self._jumps)
         u = xp.where(moving, u, 0)
-        c = xp.stack([moves.drawn(moving[a], u[a], p) for a, p in enumerate(state.p)])
+        c = xp.array([moves.drawn(moving[a], u[a], p) for a, p in enumerate(state.p)])
         axes = enumerate(self.space.axes)
         went = [moves.go(axis, state.at[a], c[a], state.h[a]) for a, axis in axes]
-        position, held = (xp.stack(x) for x in zip(*went, strict=True))
+        position, held = (xp.array(x) for x in zip(*went, strict=True))
         position = position + xp.where(jump, jumps, 0)
         r = state.r + (moving & (c == self._kept(state.at))).any()
         c = xp.where(jump, np.where(jumps > 0, UP, np.where(jumps < 0, DOWN, 0)), c)
@@ -211,7 +211,7 @@ class ThreeWay:
             return self._left(a, state, at[a], moved)
 
         shut = [either(here[a], lambda a=a: ~left(a).any(), lambda: False) for a in each]
-        exhausted = ~fresh & xp.stack(shut).any()
+        exhausted = ~fresh & xp.array(shut).any()
 
         first, least = (np.array(h, np.int32) for h in (self.first_steps, self.least_steps))
         idle = xp.where(fresh | moved, 0, state.idle)
