@@ -84,7 +84,7 @@ def study_of(tuner: str, decisions: int, axes: int) -> Study:
 
 def measure(study: Study, lanes: int) -> dict[str, float]:
     """Microseconds a decision, by part."""
-    spent = dict.fromkeys((*PARTS[:-1], "whole"), 0.0)
+    spent: dict[str, float] = dict.fromkeys((*PARTS[:-1], "whole"), 0.0)
 
     inside: list[float] = []  # what the calls that are going on spent in others that are timed
 

@@ -8,15 +8,12 @@ the same.
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from jax import Array
-    from jax.typing import ArrayLike
-else:  # importing JAX takes longer than replaying a study
-    Array = ArrayLike = Any
+Array: TypeAlias = Any  # of NumPy or of JAX, whose import takes longer than a study's replay
+ArrayLike: TypeAlias = Any
 
 _OURS = {np.ndarray, np.int32, np.int64, np.uint32, np.bool_, int, bool}
 

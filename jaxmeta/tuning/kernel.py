@@ -122,7 +122,7 @@ class Ranks:
         scores = self._scores[self._peers]
         self._beaten = (np.sign(scores[:, None] - scores) + 1).sum(1)
         self._room(self._n, len(self._peers))
-        for column, j in enumerate(self._peers):
+        for column, j in enumerate(self._peers.tolist()):
             self._near[: self._n, column] = self._nearness(j)
 
     def _room(self, n: int, m: int) -> None:
