@@ -65,6 +65,8 @@ bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 	$(PY) -m experiments.bench --network mlp
 	$(PY) -m experiments.bench_threads
 	$(PY) -m experiments.bench_lanes
+	$(PY) -m experiments.bench_host
+	$(PY) -m experiments.bench_start
 
 judge: venv ## tuners on benchmark tables: the leaderboard, its picture and digest, the ablation
 	$(VENV)/bin/jaxmeta judge

@@ -9,7 +9,7 @@ import sys
 import traceback
 
 from jaxmeta.plain import plain
-from jaxmeta.record.journal import JournalError
+from jaxmeta.record.error import JournalError
 
 BAD_INPUT, UNFORESEEN, STOPPED, UNREAD = 2, 70, 130, 141
 

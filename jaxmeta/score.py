@@ -6,19 +6,23 @@ every machine. Those of replicates are added before a tuner sees them.
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
+
+if TYPE_CHECKING:  # a record is read without JAX
+    import jax
 
 COUNT, FLOAT = "count", "float"  # kinds of score: int32 as it is, or the rank of a float32
 
 DIVERGED = -(2**31)  # below every score, that of minus infinity included
 
 
-def from_float(x: jax.Array) -> jax.Array:
+def from_float(x: "jax.Array") -> "jax.Array":
     """The rank of float32 `x`: int32 in the order of the floats, and back by `to_float`."""
+    import jax.numpy as jnp
+    from jax import lax
+
     bits = lax.bitcast_convert_type(x, jnp.int32)
     return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 

@@ -21,7 +21,7 @@ from jaxmeta.replay import compare, replay
 from jaxmeta.space import Axis, Space
 from jaxmeta.training import Lanes, Trainable, Training, admit, lanes_here
 from jaxmeta.trial import Decision, Result, Trial, Values
-from jaxmeta.tuning import KEYS, ThreeWay, Tuner, from_record, to_record
+from jaxmeta.tuning import KEYS, Chains, ThreeWay, Tuner, from_record, to_record
 
 SCORED_ON = ("validation", "test")
 
@@ -244,7 +244,8 @@ def run(
         first = {"prev": FIRST_PREV, "line": "study", "format": FORMAT, **spoken}
         schema.check([first])
         journal.append(first)
-        end = _go_on(runner, journal, watcher or Nobody(), lookahead, keep)
+        chains = replay(journal.lines, checked=True)
+        end = _go_on(runner, journal, chains, watcher or Nobody(), lookahead, keep)
     checkpoint.forget(Path(folder))  # by now nobody saves any more
     return end
 
@@ -283,7 +284,7 @@ def resume(
             )
         schema.check(journal.lines)
         study = from_line(journal.lines[0], task, allow_download)
-        replay(journal.lines)
+        chains = replay(journal.lines, checked=True)
         if journal.lines[-1]["line"] == "end":
             return journal.lines[-1]
         with engine.start(study.recipe(folder), workers) as runner:
@@ -299,7 +300,7 @@ def resume(
             if changes:
                 checkpoint.forget(Path(folder))  # no training in two environments
                 journal.append({"line": "environment", "environment": here})
-            end = _go_on(runner, journal, watcher or Nobody(), lookahead, keep)
+            end = _go_on(runner, journal, chains, watcher or Nobody(), lookahead, keep)
     checkpoint.forget(Path(folder))  # by now nobody saves any more
     return end
 
@@ -317,10 +318,15 @@ def _check(workers: int, lookahead: int | None) -> None:
 
 
 def _go_on(
-    runner: Engine, journal: Journal, watcher: Watcher, lookahead: int | None, keep: Path | None
+    runner: Engine,
+    journal: Journal,
+    chains: Chains,
+    watcher: Watcher,
+    lookahead: int | None,
+    keep: Path | None,
 ) -> Line:
-    """From an open journal to its end."""
-    first, chains = journal.lines[0], replay(journal.lines)
+    """From an open journal, whose decisions `chains` has made, to its end."""
+    first = journal.lines[0]
     cache = Cache(journal.folder, journal.lines, Result)
     scheduler = Scheduler(runner, chains, cache, journal.folder, lookahead, watcher.epoch)
     programs = lines.programs(journal.lines)

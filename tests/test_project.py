@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import jaxmeta
+from jaxmeta.tuning import ThreeWay
+from tests.report.lines import LOG, study_of, write
 
 ROOT = Path(__file__).parent.parent
 HOUSE = "jaxmeta"  # as an import: the table of contents, which stands above every room
@@ -161,7 +163,33 @@ def test_importing_jaxmeta_loads_nothing_heavy() -> None:
     command = [sys.executable, "-c", listing]
     loaded = set(subprocess.check_output(command, text=True, cwd=ROOT).split())
     assert "jaxmeta" in loaded
-    assert loaded & HEAVY == set()
+    assert loaded & (HEAVY | {"jax", "flax", "numpy", "rich"}) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "needed"),
+    [("--help", set()), ("show", {"numpy", "rich"}), ("replay", {"numpy"})],
+)
+def test_a_command_loads_no_more_than_it_needs(
+    words: str, needed: set[str], tmp_path: Path
+) -> None:
+    """JAX takes longer to import than a thousand decisions to be shown or replayed."""
+    write(tmp_path / "a", study_of(ThreeWay(LOG, i_max=12), test=False), lambda _: [4000, 0, 0, 0])
+    arguments = [words] if words == "--help" else [words, str(tmp_path / "a")]
+    listing = f"""
+import sys
+from jaxmeta.cli import main
+try:
+    status = main({arguments})
+except SystemExit as left:
+    status = left.code
+assert status == 0
+print("LOADED", *{{name.split(".")[0] for name in sys.modules}})
+"""
+    output = subprocess.check_output([sys.executable, "-c", listing], text=True, cwd=ROOT)
+    loaded = set(output.splitlines()[-1].split())
+    heavy = HEAVY | {"jax", "jaxlib", "flax", "numpy", "rich"}
+    assert "jaxmeta" in loaded and loaded & heavy <= needed
 
 
 def test_the_version_is_the_projects() -> None:

@@ -1,7 +1,8 @@
 """The command line: a thin layer over `study`, `report` and `display`, one file a command.
 
-A command's module has `HELP`, `add`, which declares its options, and `run`, which obeys them and
-gives the exit status.
+A command's module has `add`, which declares its options, and `run`, which obeys them and gives the
+exit status. It is imported only where its name stands on the command line: JAX, which most need,
+takes longer to import than they to run.
 """
 
 import argparse
@@ -12,7 +13,16 @@ from collections.abc import Sequence
 
 from jaxmeta import exits
 
-COMMANDS = ("tune", "show", "report", "resume", "replay", "verify", "diff", "judge")
+COMMANDS = {
+    "tune": "run a study into a new folder",
+    "show": "the trajectory of a study as a table",
+    "report": "a picture of a study, as PNG and SVG",
+    "resume": "go on with a study that was interrupted",
+    "replay": "compute every decision of a study again, with no training",
+    "verify": "check a study: its chain, its decisions, its trainings",
+    "diff": "where two studies part",
+    "judge": "tuners on benchmark tables, where a training is a look-up",
+}
 
 EXAMPLES = """examples:
   jaxmeta tune spirals --out runs/first                  a first look, in seconds
@@ -30,8 +40,8 @@ EXAMPLES = """examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The whole command line, with the options of the commands that are named in `words`."""
     top = argparse.ArgumentParser(
         prog="jaxmeta",
         description="Tune the hyperparameters of a JAX training; every study is an exact record.",
@@ -39,16 +49,17 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
-    for name in COMMANDS:
-        command = _module(name)
+    for name, words_for_it in COMMANDS.items():
         one = commands.add_parser(
             name,
-            help=command.HELP,
-            description=command.__doc__,
+            help=words_for_it,
             epilog=EXAMPLES if name == "tune" else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.add(one)
+        if name in words:
+            command = _module(name)
+            one.description = command.__doc__
+            command.add(one)
     return top
 
 
@@ -61,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # λ, where the terminal has no such letter
-    options = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = parser(words).parse_args(words)
     try:
         status = _module(options.command).run(options)
         print(end="", flush=True)

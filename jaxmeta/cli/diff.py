@@ -12,8 +12,6 @@ from jaxmeta.plain import plain
 from jaxmeta.record.diff import diff
 from jaxmeta.record.journal import read
 
-HELP = "where two studies part"
-
 
 def add(command: argparse.ArgumentParser) -> None:
     command.add_argument("a", type=Path, help="a study's folder")

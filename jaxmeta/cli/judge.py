@@ -5,8 +5,6 @@ last line a digest of all before."""
 import argparse
 from pathlib import Path
 
-HELP = "tuners on benchmark tables, where a training is a look-up"
-
 
 def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(

@@ -10,8 +10,6 @@ from jaxmeta.plain import plain
 from jaxmeta.record.journal import read
 from jaxmeta.replay import Mismatch, replay
 
-HELP = "compute every decision of a study again, with no training"
-
 
 def add(command: argparse.ArgumentParser) -> None:
     add_folder(command)
@@ -21,7 +19,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     lines = read(options.folder)
     try:
-        chains = replay(lines)
+        chains = replay(lines, checked=True)
     except Mismatch as error:
         found = {"line": error.number, "field": error.field}
         found |= {"recorded": error.recorded, "expected": error.expected}

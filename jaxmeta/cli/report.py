@@ -7,8 +7,6 @@ from jaxmeta.cli.common import add_folder
 from jaxmeta.plain import plain
 from jaxmeta.report import picture
 
-HELP = "a picture of a study, as PNG and SVG"
-
 
 def add(command: argparse.ArgumentParser) -> None:
     add_folder(command)

@@ -4,9 +4,9 @@ journal that an uninterrupted study would have written, byte for byte."""
 import argparse
 
 from jaxmeta import display, study
-from jaxmeta.cli.common import add_folder, add_running, add_trust, console, stopped
-
-HELP = "go on with a study that was interrupted"
+from jaxmeta.cli.common import add_folder, add_trust
+from jaxmeta.cli.console import console
+from jaxmeta.cli.running import add_running, stopped
 
 
 def add(command: argparse.ArgumentParser) -> None:

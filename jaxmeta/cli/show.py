@@ -4,11 +4,10 @@ score, and at the end what is recommended, the best score and the test."""
 import argparse
 import json
 
-from jaxmeta.cli.common import JSON, add_folder, console
+from jaxmeta.cli.common import JSON, add_folder
+from jaxmeta.cli.console import console
 from jaxmeta.record.journal import read
 from jaxmeta.report import table
-
-HELP = "the trajectory of a study as a table"
 
 
 def add(command: argparse.ArgumentParser) -> None:

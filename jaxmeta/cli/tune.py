@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from jaxmeta import display, study, tasks, tuning
-from jaxmeta.cli.common import add_running, console, stopped
+from jaxmeta.cli.console import console
+from jaxmeta.cli.running import add_running, stopped
 from jaxmeta.space import Axis, parse_axis, parse_value
 from jaxmeta.training import Lanes, Training, lanes_here
 from jaxmeta.training.lanes import FORMULATIONS
 from jaxmeta.tuning.optuna_search import SAMPLERS
 from jaxmeta.tuning.presets import options as options_of
-
-HELP = "run a study into a new folder"
 
 # The words for the tuners' options; a new one is offered by its name alone.
 WORDS = {

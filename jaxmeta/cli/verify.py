@@ -12,8 +12,6 @@ from jaxmeta import verify
 from jaxmeta.cli.common import JSON, WORKERS, add_folder, add_trust
 from jaxmeta.plain import plain
 
-HELP = "check a study: its chain, its decisions, its trainings"
-
 
 def add(command: argparse.ArgumentParser) -> None:
     add_folder(command)

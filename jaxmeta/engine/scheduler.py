@@ -10,9 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jax
-import numpy as np
-
 from jaxmeta.engine.protocol import Engine, Event, Job
 from jaxmeta.record import checkpoint
 from jaxmeta.record.cache import Cache
@@ -185,8 +182,8 @@ class Scheduler:
 
 def job(chains: Chains, trial: Trial) -> Job:
     """`trial`, to be run."""
-    first, second = np.asarray(jax.random.key_data(chains.training_key(trial))).tolist()
-    return Job(str(trial), (first, second), chains.tuner.space.values(trial.position))
+    values = chains.tuner.space.values(trial.position)
+    return Job(str(trial), chains.training_key(trial), values)
 
 
 def run_all(engine: Engine, jobs: list[Job]) -> dict[str, Event]:

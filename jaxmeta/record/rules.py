@@ -4,6 +4,7 @@ A rule takes a value and where it stands, and raises Unfit. Types are exact: tru
 is not 1.
 """
 
+import functools
 import math
 import re
 import struct
@@ -107,15 +108,21 @@ def many(rule: Rule, low: int, high: int) -> Rule:
     return every
 
 
+@functools.lru_cache
+def _shown(name: str) -> str:
+    return shown(name)[1:-1]
+
+
 def table(rule: Rule) -> Rule:
     """Names that are free, each with a value that fits `rule`."""
+    fits = text(NAME)
 
     def every(value: Any, at: str) -> None:
         if type(value) is not dict or len(value) > ENTRIES:
             raise Unfit(at, f"an object of at most {ENTRIES} fields", value)
         for name, entry in value.items():
-            text(NAME)(name, at)
-            rule(entry, f"{at}.{shown(name)[1:-1]}")
+            fits(name, at)
+            rule(entry, f"{at}.{_shown(name)}")
 
     return every
 
@@ -149,8 +156,10 @@ def holding(base: Rule, **rules: Rule) -> Rule:
 def each(*rules: Rule) -> Rule:
     """A list with one entry for each of the rules."""
 
+    as_many = many(lambda *_: None, len(rules), len(rules))
+
     def every(value: Any, at: str) -> None:
-        many(lambda *_: None, len(rules), len(rules))(value, at)
+        as_many(value, at)
         for place, (entry, rule) in enumerate(zip(value, rules, strict=True)):
             rule(entry, f"{at}.{place}")
 
@@ -160,8 +169,10 @@ def each(*rules: Rule) -> Rule:
 def masses(moves: int) -> Rule:
     """The probabilities of so many moves, in units whose sum is certainty."""
 
+    units = many(whole(0, INT32), moves, moves)
+
     def rule(value: Any, at: str) -> None:
-        many(whole(0, INT32), moves, moves)(value, at)
+        units(value, at)
         if sum(value) == 0:
             raise Unfit(at, "masses with a sum above 0", value)
 
@@ -195,4 +206,7 @@ def info(value: Any, at: str, depth: int = 2) -> None:
         for entry in value:
             info(entry, at, depth - 1)
     elif type(value) is not bool:
-        whole(-INT32 - 1, INT32)(value, at)
+        _int32(value, at)
+
+
+_int32 = whole(-INT32 - 1, INT32)

@@ -154,20 +154,22 @@ def lines_of(first: Line) -> dict[str, Rule]:
     p = each(*map(masses, moves))
     # Free, but for the words that are read: why a position is tried, and what came of it.
     drawn = holding(
-        INFO,
+        lambda *_: None,
         u=many(whole(0, INT32), axes, axes),
         c=each(*(whole(0, n) for n in moves)),
         held=many(truth, axes, axes),
         p=p,
     )
 
+    suggested, learned = holding(INFO, position=position), holding(INFO, best=position)
+
     def asked(value: Any, at: str) -> None:
-        holding(INFO, position=position)(value, at)
+        suggested(value, at)
         if {"u", "c", "held", "p"} & value.keys():
             drawn(value, at)
 
     def told(value: Any, at: str) -> None:
-        holding(INFO, best=position)(value, at)
+        learned(value, at)
         if "better" in value:
             truth(value["better"], f"{at}.better")
 

@@ -1,11 +1,8 @@
 """`jaxmeta show`: the trajectory of a study as a table."""
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, Group, RenderResult
-from rich.measure import Measurement
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +10,7 @@ from rich.text import Text
 from jaxmeta.plain import plain
 from jaxmeta.record.journal import Line
 from jaxmeta.report.as_json import to_json
+from jaxmeta.report.grid import Column, Lines, Widest
 from jaxmeta.report.limits import ROWS
 from jaxmeta.report.moves import Move
 from jaxmeta.report.story import Row, Story, story
@@ -73,30 +71,6 @@ def _trajectory(told: Story) -> "list[Widest | Text]":
     return [trajectory(told, first), Text(left_out), trajectory(told, last)]
 
 
-class Widest:
-    """Of several forms of a table, from the widest to the narrowest, the first that there is room
-    for."""
-
-    def __init__(self, *forms: Callable[[], Table]) -> None:
-        self._forms = forms
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        endless = options.update_width(100_000)
-        for form in self._forms:
-            grid = form()
-            if Measurement.get(console, endless, grid).maximum <= options.max_width:
-                break
-        yield grid
-
-
-class Column(NamedTuple):
-    name: str
-    cell: Callable[[Row], str]
-    style: str = ""
-    right: bool = False
-    folds: bool = False
-
-
 def trajectory(told: Story, rows: list[Row]) -> Widest:
     """A line for each of `rows`, decisions of the study `told`.
 
@@ -109,10 +83,10 @@ def trajectory(told: Story, rows: list[Row]) -> Widest:
         (True, False, 0),
         (False, False, 1),
     )
-    return Widest(*(lambda form=form: _grid(told, rows, *form) for form in forms))
+    return Widest(*(lambda form=form: _lines(told, rows, *form) for form in forms))
 
 
-def _grid(told: Story, rows: list[Row], apart: bool, draws: bool, gap: int) -> Table:
+def _lines(told: Story, rows: list[Row], apart: bool, draws: bool, gap: int) -> Lines:
     """
     Args:
       apart: a column for each axis, or else one for all values.
@@ -125,20 +99,9 @@ def _grid(told: Story, rows: list[Row], apart: bool, draws: bool, gap: int) -> T
         *(_draws(told) if draws and _walks(told) else []),
         *_outcome(told),
     ]
-    grid = Table(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), show_edge=False)
-    for one in columns:
-        grid.add_column(
-            one.name,
-            justify="right" if one.right else "left",
-            style=one.style,
-            no_wrap=not one.folds,
-            overflow="fold",
-        )
-    for row in rows:
-        failed = row.better is False or row.score.value is None
-        cells = (Text(plain(one.cell(row))) for one in columns)
-        grid.add_row(*cells, style="dim" if failed else "")
-    return grid
+    cells = [[plain(one.cell(row)) for one in columns] for row in rows]
+    dim = [row.better is False or row.score.value is None for row in rows]
+    return Lines(columns, cells, dim, gap)
 
 
 def _walks(told: Story) -> bool:

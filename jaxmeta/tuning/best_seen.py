@@ -2,28 +2,27 @@
 
 from typing import Any, ClassVar, NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jax.typing import ArrayLike
+import numpy as np
 
 from jaxmeta.score import DIVERGED
 from jaxmeta.space import Space
+from jaxmeta.tuning.both import Array, ArrayLike, xp
 from jaxmeta.tuning.protocol import State as AnyState
 
 
 class State(NamedTuple):
-    i: jax.Array  # trials told
-    position: jax.Array  # int32[d], asked for last
-    score: jax.Array  # the best one so far
-    best: jax.Array  # int32[d], where it was seen first
+    i: Array  # trials told
+    position: Array  # int32[d], asked for last
+    score: Array  # the best one so far
+    best: Array  # int32[d], where it was seen first
 
 
 class Asked(NamedTuple):
-    position: jax.Array
+    position: Array
 
 
 class Told(NamedTuple):
-    best: jax.Array
+    best: Array
 
 
 class BestSeen:
@@ -36,20 +35,20 @@ class BestSeen:
         return self.i_max  # pyright: ignore[reportAttributeAccessIssue]: a field or a property
 
     def init(self) -> Any:
-        start = jnp.array(self.space.start, jnp.int32)
-        return State(jnp.int32(0), start, jnp.int32(DIVERGED), start)
+        start = np.array(self.space.start, np.int32)
+        return State(xp.int32(0), start, xp.int32(DIVERGED), start)
 
     def tell(self, state: AnyState, score: ArrayLike) -> tuple[AnyState, Told]:
-        score = jnp.asarray(score, jnp.int32)
+        score = xp.asarray(score, np.int32)
         better = (state.i == 0) | (score > state.score)
-        best = jnp.where(better, state.position, state.best)
-        score = jnp.maximum(score, state.score)
+        best = xp.where(better, state.position, state.best)
+        score = xp.maximum(score, state.score)
         return state._replace(i=state.i + 1, score=score, best=best), Told(best)
 
-    def done(self, state: AnyState) -> jax.Array:
+    def done(self, state: AnyState) -> Array:
         return state.i >= self.decisions
 
-    def recommend(self, state: AnyState) -> jax.Array:
+    def recommend(self, state: AnyState) -> Array:
         return state.best
 
 
@@ -58,10 +57,10 @@ class Deaf(BestSeen):
 
     reference: ClassVar[str] = "score"
 
-    def outcome(self, state: State, score: ArrayLike) -> jax.Array:
-        return jnp.int32(1)
+    def outcome(self, state: State, score: ArrayLike) -> Array:
+        return xp.int32(1)
 
-    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> jax.Array:
+    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> Array:
         return state.score
 
     def suppose(self, state: State, outcome: ArrayLike) -> State:

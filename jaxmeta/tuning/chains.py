@@ -7,8 +7,6 @@ when. A decision rests on the scores of its replicates, which are added (`score.
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-
 from jaxmeta import keys, score
 from jaxmeta.trial import Decision, Position, Trial
 from jaxmeta.tuning import lookahead
@@ -46,6 +44,8 @@ class Chains:
         # Per chain, by what `lookahead` calls a trial: scores, and the iteration that had it.
         self._known: list[dict[lookahead.Key, int]] = [{} for _ in range(chains)]
         self._first: list[dict[lookahead.Key, int]] = [{} for _ in range(chains)]
+        # What `ahead` found per chain, and what it was asked; it holds until a chain learns more.
+        self._ahead: list[tuple[Any, list[lookahead.Foreseen]] | None] = [None] * chains
 
     @property
     def decided(self) -> int:
@@ -75,6 +75,7 @@ class Chains:
         if all(other in self._scores for other in trials):
             scores = [self._scores[other] for other in trials]
             self._known[trial.chain][key] = score.total(scores, self.exact)
+            self._ahead[trial.chain] = None
 
     def missing(self, decision: Decision) -> list[Trial]:
         """Those of its trials whose scores were not learned yet."""
@@ -90,20 +91,27 @@ class Chains:
             del known[key]
             for trial in decision.trials:
                 del self._scores[trial]
+        self._ahead[decision.chain] = None
         return points, walk.tell(points)
 
     def ahead(self, lanes: int, depth: int | None) -> dict[Trial, float]:
         """Trials that may be needed and are not learned: their probabilities, most probable first,
         enough to fill `lanes`; see `lookahead.ahead` for `depth`."""
         chances: dict[Trial, float] = {}
-        for c, walk in enumerate(self.walks):
-            groups = -(-lanes // self.replicates)
-            for key, chance in lookahead.ahead(walk, groups, self._known[c], self.paired, depth):
+        for c in range(len(self.walks)):
+            for key, chance in self._foreseen(c, -(-lanes // self.replicates), depth):
                 chances |= {n: chance for n in self._trials(c, key) if n not in self._scores}
         return dict(sorted(chances.items(), key=lambda item: -item[1]))
 
-    def training_key(self, trial: Trial) -> jax.Array:
-        """The key that this trial is run with."""
+    def _foreseen(self, c: int, groups: int, depth: int | None) -> list[lookahead.Foreseen]:
+        asked, known = (groups, depth), self._ahead[c]
+        if known is None or known[0] != asked:
+            found = lookahead.ahead(self.walks[c], groups, self._known[c], self.paired, depth)
+            known = self._ahead[c] = asked, found
+        return known[1]
+
+    def training_key(self, trial: Trial) -> keys.Words:
+        """The key that this trial is run with, on the host."""
         return keys.training(self.walks[trial.chain].root, trial.i, trial.r)
 
     @property

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from jaxmeta.space import Axis, Space
 from jaxmeta.space.axis import whole
 from jaxmeta.tuning.best_seen import Asked, Deaf, State
+from jaxmeta.tuning.both import Array, xp
 from jaxmeta.tuning.options import put
 
 LARGEST = 10_000
@@ -50,16 +50,16 @@ class Grid(Deaf):
         low, high = axis.bounds
         return min(self.points, high - low + 1) if axis.ordered else high - low + 1
 
-    def _positions(self, axis: Axis) -> jax.Array:
+    def _positions(self, axis: Axis) -> Array:
         (low, high), n = axis.bounds, self._count(axis)
         evenly = [low + (2 * j * (high - low) + n - 1) // (2 * (n - 1)) for j in range(n)]
-        return jnp.array(evenly, jnp.int32)
+        return np.array(evenly, np.int32)
 
-    def ask(self, key: jax.Array, state: State) -> tuple[State, Asked]:
+    def ask(self, key: Array, state: State) -> tuple[State, Asked]:
         del key  # a grid draws nothing
         position, rest = [], state.i
         for axis in reversed(self.space.axes):
-            position.append(self._positions(axis)[rest % self._count(axis)])
+            position.append(xp.take(self._positions(axis), rest % self._count(axis)))
             rest = rest // self._count(axis)
-        position = jnp.stack(position[::-1])
+        position = xp.array(position[::-1])
         return state._replace(position=position), Asked(position)

@@ -8,26 +8,18 @@ bit the sequential one, whatever is named here.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
-from jaxmeta import keys
-from jaxmeta.score import DIVERGED
 from jaxmeta.trial import Position, Suggestion
-from jaxmeta.tuning.protocol import Foreseeable, State, Tuner
+from jaxmeta.tuning.both import flat
+from jaxmeta.tuning.protocol import HIGHEST, LOWEST, Foreseeable, Tuner, bare
 from jaxmeta.tuning.walk import Walk
 
 # Branches followed side by side, the most probable ones: all of them for 8 iterations.
 WIDTH = 256
-# Between these lies a score that is not known; they stay as they are, so that branches are alike
-# that would differ in how far from them they are.
-LOWEST, HIGHEST = DIVERGED, 2**31 - 1
 
 
 class Key(NamedTuple):
@@ -112,7 +104,9 @@ def ahead(
 
 def _now(walk: Walk) -> _Branches:
     """The one branch at the walk's own iteration."""
-    state, asked = _ask(walk.tuner, walk.root, np.uint32(walk.i), walk.state)
+    suggestion = walk.ask()
+    state = flat(bare(walk.tuner, walk.asked))
+    asked = [*suggestion.position, suggestion.r]
     reference = getattr(walk.state, getattr(walk.tuner, "reference", ""), 0)
     return _Branches(*map(np.array, ([state], [asked], [reference], [reference], [1.0])))
 
@@ -123,7 +117,10 @@ def _next(walk: Walk, i: int, at: _Branches, least: np.ndarray, most: np.ndarray
     # Filled up to one shape, for one compilation to serve.
     given = (at.state, at.low, at.high, least.astype(np.int32), most.astype(np.int32))
     filled = [np.resize(x, (WIDTH, *x.shape[1:])) for x in given]
-    stepped = _step(walk.tuner, walk.root, np.uint32(i), *filled)
+    from jaxmeta.tuning.branches import step  # imports JAX, which `replay` does without
+
+    root = np.array(walk.root, np.uint32)
+    stepped = step(walk.tuner, root, np.uint32(i), *filled)
     # [WIDTH, outcomes, ...] to [outcomes * n, ...].
     stepped = [np.concatenate(np.asarray(x)[:n].swapaxes(0, 1)) for x in stepped]
     possible, state, asked, low, high, done = stepped
@@ -135,54 +132,6 @@ def _next(walk: Walk, i: int, at: _Branches, least: np.ndarray, most: np.ndarray
     top = np.argsort(-mass, kind="stable")[:WIDTH]
     one = on[one[top]]
     return _Branches(state[one], asked[one], low[one], high[one], mass[top])
-
-
-@partial(jax.jit, static_argnames="tuner")
-def _ask(tuner: Tuner, root: jax.Array, i: jax.Array, state: State) -> tuple[jax.Array, jax.Array]:
-    state, asked = tuner.ask(keys.derive(root, "adjust", i), state)
-    r = getattr(asked, "r", jnp.int32(0))
-    return ravel_pytree(state)[0], jnp.append(asked.position, r)
-
-
-@partial(jax.jit, static_argnames="tuner")
-def _step(tuner: Foreseeable, root: jax.Array, i: jax.Array, *branches: jax.Array):
-    """Both outcomes of each branch, whose score is within [least, most], asked for iteration i.
-
-    Whether the outcome is possible; the state; what it asks; the ends of its reference; whether it
-    is done.
-    """
-    unravel = ravel_pytree(tuner.init())[1]
-
-    def step(raw, low, high, least, most):
-        state = unravel(raw)
-
-        def at(reference):
-            return state._replace(**{tuner.reference: jnp.int32(reference)})
-
-        compared = tuner.outcome(at(HIGHEST), LOWEST) != tuner.outcome(at(LOWEST), HIGHEST)
-
-        def better():
-            """The score is as good as its reference, which narrows both."""
-            ends = jnp.maximum(low, least), most, low, jnp.minimum(high, most)
-            return tuner.outcome(at(low), most) == 1, ends
-
-        def worse():
-            below = jnp.where((high == HIGHEST) | (high == LOWEST), high, high - 1)
-            above = jnp.where(least == LOWEST, least, least + 1)
-            ends = least, jnp.minimum(below, most), jnp.maximum(low, above), high
-            return tuner.outcome(at(high), least) == 0, ends
-
-        def after(outcome, possible, ends):
-            free = least, most, low, high
-            least_, most_, low_, high_ = jax.tree.map(partial(jnp.where, compared), ends, free)
-            lowest = tuner.refer(at(low_), outcome, least_)
-            highest = tuner.refer(at(high_), outcome, most_)
-            told = tuner.suppose(state, outcome)
-            return possible, *_ask(tuner, root, i, told), lowest, highest, tuner.done(told)
-
-        return jax.tree.map(lambda *x: jnp.stack(x), after(1, *better()), after(0, *worse()))
-
-    return jax.vmap(step)(*branches)
 
 
 class Simulated(NamedTuple):

@@ -16,16 +16,16 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, ClassVar, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
+from jaxmeta import keys as streams
 from jaxmeta.score import DIVERGED, to_rank
 from jaxmeta.space import Axis, Log, Space
 from jaxmeta.space.axis import whole
 from jaxmeta.space.ranges import EVERY, Range
+from jaxmeta.tuning import both
 from jaxmeta.tuning.best_seen import BestSeen, Told
+from jaxmeta.tuning.both import Array, ArrayLike, xp
 from jaxmeta.tuning.options import put
 
 SAMPLERS = {"tpe": "TPESampler", "gp": "GPSampler", "cmaes": "CmaEsSampler"}
@@ -89,17 +89,17 @@ def _quiet(optuna: Any) -> Iterator[None]:
 
 
 class State(NamedTuple):
-    i: jax.Array  # trials told
-    seed: jax.Array  # of Optuna's sampler, drawn with the first trial
-    position: jax.Array  # int32[d], asked for last
-    score: jax.Array  # the best one so far
-    best: jax.Array  # int32[d], where it was seen first
-    scores: jax.Array  # int32[i_max], scores told
+    i: Array  # trials told
+    seed: Array  # of Optuna's sampler, drawn with the first trial
+    position: Array  # int32[d], asked for last
+    score: Array  # the best one so far
+    best: Array  # int32[d], where it was seen first
+    scores: Array  # int32[i_max], scores told
 
 
 class Asked(NamedTuple):
-    position: jax.Array
-    seed: jax.Array
+    position: Array
+    seed: Array
 
 
 @dataclass(frozen=True)
@@ -140,22 +140,25 @@ class OptunaSearch(BestSeen):
     def init(self) -> State:
         _check(self.sampler)
         start = super().init()
-        scores = jnp.zeros(self.i_max, jnp.int32)
+        scores = np.zeros(self.i_max, np.int32)
         return State(start.i, start.i, start.position, start.score, start.best, scores)
 
-    def ask(self, key: jax.Array, state: State) -> tuple[State, Asked]:
-        drawn = (jax.random.bits(key, (), jnp.uint32) >> 1).astype(jnp.int32)
-        seed = jnp.where(state.i == 0, drawn, state.seed)
-        position = jax.pure_callback(
-            partial(_next, self),
-            jax.ShapeDtypeStruct((self.space.d,), jnp.int32),
-            *(state.i, seed, state.scores),
-            vmap_method="sequential",
-        )
+    def ask(self, key: Array, state: State) -> tuple[State, Asked]:
+        drawn = (streams.bits(key) >> 1).astype(np.int32)
+        seed = xp.where(state.i == 0, drawn, state.seed)
+        position = self._next(state.i, seed, state.scores)
         return state._replace(seed=seed, position=position), Asked(position, seed)
 
+    def _next(self, *told: Array) -> Array:
+        if both.on_host(*told):
+            return _next(self, *told)
+        import jax
+
+        shape = jax.ShapeDtypeStruct((self.space.d,), np.int32)
+        return jax.pure_callback(partial(_next, self), shape, *told, vmap_method="sequential")
+
     def tell(self, state: State, score: ArrayLike) -> tuple[State, Told]:
-        scores = state.scores.at[state.i].set(jnp.asarray(score, jnp.int32))
+        scores = both.put(state.scores, state.i, xp.asarray(score, np.int32))
         return super().tell(state._replace(scores=scores), score)
 
 

@@ -13,43 +13,42 @@ in the README.
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jax.typing import ArrayLike
+import numpy as np
 
 from jaxmeta.score import DIVERGED
 from jaxmeta.space import Space
 from jaxmeta.space.axis import whole
 from jaxmeta.space.ranges import Range
 from jaxmeta.tuning import moves
+from jaxmeta.tuning.both import Array, ArrayLike, either, xp
 from jaxmeta.tuning.options import MOST, probability, put
 
 WAYS = ("in_turn", "all")
 
 
 class State(NamedTuple):
-    i: jax.Array  # the iteration whose trial is asked for next, or was asked for and not yet told
-    position: jax.Array  # of λ_i, int32[d]
-    c: jax.Array  # int32[d], the move of each axis that led to λ_i; 0 of one that did not move
-    p: tuple[jax.Array, ...]  # for each axis the masses of its moves, int32[n] units
-    acc_old: jax.Array  # the score of the trial before
-    noprog: jax.Array  # trials in a row that were worse than the one before
-    best: jax.Array  # int32[d], the position of λ_best
+    i: Array  # the iteration whose trial is asked for next, or was asked for and not yet told
+    position: Array  # of λ_i, int32[d]
+    c: Array  # int32[d], the move of each axis that led to λ_i; 0 of one that did not move
+    p: tuple[Array, ...]  # for each axis the masses of its moves, int32[n] units
+    acc_old: Array  # the score of the trial before
+    noprog: Array  # trials in a row that were worse than the one before
+    best: Array  # int32[d], the position of λ_best
 
 
 class Asked(NamedTuple):
-    position: jax.Array  # of λ_i, int32[d]
-    u: jax.Array  # int32[d], each axis' draw, in units; 0 where none was needed
-    c: jax.Array  # int32[d], the moves; 0 of an axis that did not move
-    held: jax.Array  # bool[d]: the move would have left the axis and was not taken
-    p: tuple[jax.Array, ...]  # the masses that the draws met
+    position: Array  # of λ_i, int32[d]
+    u: Array  # int32[d], each axis' draw, in units; 0 where none was needed
+    c: Array  # int32[d], the moves; 0 of an axis that did not move
+    held: Array  # bool[d]: the move would have left the axis and was not taken
+    p: tuple[Array, ...]  # the masses that the draws met
 
 
 class Told(NamedTuple):
-    better: jax.Array  # bool: acc_new >= acc_old and not diverged; true for λ0
-    p: tuple[jax.Array, ...]  # the masses after the update
-    noprog: jax.Array
-    best: jax.Array
+    better: Array  # bool: acc_new >= acc_old and not diverged; true for λ0
+    p: tuple[Array, ...]  # the masses after the update
+    noprog: Array
+    best: Array
 
 
 @dataclass(frozen=True)
@@ -96,56 +95,59 @@ class PosterRule:
         return self.i_max
 
     def init(self) -> State:
-        zero, start = jnp.int32(0), jnp.array(self.space.start, jnp.int32)
+        zero, start = xp.int32(0), np.array(self.space.start, np.int32)
         p = tuple(map(moves.start, self.space.axes))
-        return State(zero, start, jnp.zeros_like(start), p, zero, zero, start)
+        return State(zero, start, xp.zeros_like(start), p, zero, zero, start)
 
-    def ask(self, key: jax.Array, state: State) -> tuple[State, Asked]:
-        return self.move(moves.draws(key, self.space.d), state)
+    def ask(self, key: Array, state: State) -> tuple[State, Asked]:
+        return self.move(moves.draws(key, self._moving(state)), state)
 
-    def move(self, u: jax.Array, state: State) -> tuple[State, Asked]:
-        """`ask` with its draws `u` (int32[d] units) given."""
-        d = self.space.d
-        moving = jnp.full(d, state.i > 0)
+    def _moving(self, state: State) -> Array:
+        """bool[d]: the axes that iteration i moves."""
+        moving = xp.full(self.space.d, state.i > 0)
         if self.axes == "in_turn":
-            moving &= (state.i - 1) % d == jnp.arange(d)
-        u = jnp.where(moving, u, 0)
-        c = jnp.stack([moves.adjust(u[a], p) for a, p in enumerate(state.p)])
-        c = jnp.where(moving, c, 0)
-        went = [moves.go(axis, state.position[a], c[a]) for a, axis in enumerate(self.space.axes)]
-        position, held = (jnp.stack(x) for x in zip(*went, strict=True))
+            moving &= (state.i - 1) % self.space.d == np.arange(self.space.d)
+        return moving
+
+    def move(self, u: Array, state: State) -> tuple[State, Asked]:
+        """`ask` with its draws `u` (int32[d] units) given."""
+        moving, at = self._moving(state), state.position
+        u = xp.where(moving, u, 0)
+        c = xp.array([moves.drawn(moving[a], u[a], p) for a, p in enumerate(state.p)])
+        went = [moves.go(axis, at[a], c[a]) for a, axis in enumerate(self.space.axes)]
+        position, held = (xp.array(x) for x in zip(*went, strict=True))
         return state._replace(position=position, c=c), Asked(position, u, c, held, state.p)
 
     def tell(self, state: State, score: ArrayLike) -> tuple[State, Told]:
-        score = jnp.asarray(score, jnp.int32)
+        score = xp.asarray(score, np.int32)
         outcome = self.outcome(state, score)
         better = outcome == 1
         acc_old = self.refer(state, outcome, score)
-        best = jnp.where(better, state.position, state.best)
+        best = xp.where(better, state.position, state.best)
         state = self.suppose(state, outcome)._replace(acc_old=acc_old, best=best)
         return state, Told(better, state.p, state.noprog, best)
 
-    def outcome(self, state: State, score: ArrayLike) -> jax.Array:
+    def outcome(self, state: State, score: ArrayLike) -> Array:
         """Line 8; the trial of λ0 has none before it, and one that diverged is worse than any."""
-        as_good = (jnp.asarray(score) >= state.acc_old) & (jnp.asarray(score) != DIVERGED)
-        return ((state.i == 0) | as_good).astype(jnp.int32)
+        as_good = (xp.asarray(score) >= state.acc_old) & (xp.asarray(score) != DIVERGED)
+        return ((state.i == 0) | as_good).astype(np.int32)
 
-    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> jax.Array:
+    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> Array:
         """Line 19."""
-        return jnp.asarray(score, jnp.int32)
+        return xp.asarray(score, np.int32)
 
     def suppose(self, state: State, outcome: ArrayLike) -> State:
         """Lines 9, 10, 12 and 14 to 16: all of `tell` that a later `ask` or `done` can notice."""
-        better = jnp.asarray(outcome) == 1
+        better = xp.asarray(outcome) == 1
         by, floor = moves.units(self.p_eps), moves.units(self.p_min)
         p = tuple(
-            jnp.where(c == 0, p, moves.update(p, c, better, by, floor))
+            either(c == 0, lambda p=p: p, lambda p=p, c=c: moves.update(p, c, better, by, floor))
             for p, c in zip(state.p, state.c, strict=True)
         )
-        return state._replace(i=state.i + 1, p=p, noprog=jnp.where(better, 0, state.noprog + 1))
+        return state._replace(i=state.i + 1, p=p, noprog=xp.where(better, 0, state.noprog + 1))
 
-    def done(self, state: State) -> jax.Array:
+    def done(self, state: State) -> Array:
         return (state.i >= self.i_max) | (state.noprog >= self.noprog_max)
 
-    def recommend(self, state: State) -> jax.Array:
+    def recommend(self, state: State) -> Array:
         return state.best

@@ -9,10 +9,13 @@ A *position* is int32[d], an integer for each axis of the space.
 
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-import jax
-from jax.typing import ArrayLike
-
+from jaxmeta.score import DIVERGED
 from jaxmeta.space import Space
+from jaxmeta.tuning.both import Array, ArrayLike
+
+# Between these lies a score that is not known. Look-ahead leaves them as they are, so that branches
+# are alike that would differ in how far from them they are.
+LOWEST, HIGHEST = DIVERGED, 2**31 - 1
 
 State = Any  # a NamedTuple of int32 arrays, or tuples of them, fixed in shape
 Info = Any  # a NamedTuple of int32 and bool arrays, or tuples of them: what the record says
@@ -39,7 +42,7 @@ class Tuner(Protocol):
         """The state before the first decision."""
         ...
 
-    def ask(self, key: jax.Array, state: State) -> tuple[State, Info]:
+    def ask(self, key: Array, state: State) -> tuple[State, Info]:
         """Choose the next trial: `info.position`, int32[d]; `key` is consumed.
 
         A tuner that asks for replicates says in `info.r`, int32, which one.
@@ -53,11 +56,11 @@ class Tuner(Protocol):
         """
         ...
 
-    def done(self, state: State) -> jax.Array:
+    def done(self, state: State) -> Array:
         """bool: no further trial is wanted."""
         ...
 
-    def recommend(self, state: State) -> jax.Array:
+    def recommend(self, state: State) -> Array:
         """The position that the tuner stands for, int32[d]; defined after the first `tell`."""
         ...
 
@@ -70,8 +73,9 @@ class Foreseeable(Tuner, Protocol):
     """
 
     reference: ClassVar[str]  # the name of the state's field that holds it
+    # A tuner may name, in `memory`, fields of its state that `recommend` alone reads.
 
-    def outcome(self, state: State, score: ArrayLike) -> jax.Array:
+    def outcome(self, state: State, score: ArrayLike) -> Array:
         """int32: 1 if the score of the trial asked for last is as good as its reference, else 0.
 
         Rises with the score and falls with the reference, or is the same for all of them.
@@ -86,6 +90,12 @@ class Foreseeable(Tuner, Protocol):
         """
         ...
 
-    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> jax.Array:
+    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> Array:
         """int32: the reference after this trial: its score, or the one that was."""
         ...
+
+
+def bare(tuner: Tuner, state: State) -> State:
+    """`state` without what no choice looks at, so that a branch does not grow with the trials."""
+    names = getattr(tuner, "memory", ())
+    return state._replace(**{name: getattr(state, name)[:0] for name in names})

@@ -17,52 +17,51 @@ says what each part brought.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar, NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jax.typing import ArrayLike
+import numpy as np
 
 from jaxmeta.score import DIVERGED
 from jaxmeta.space import Space
 from jaxmeta.space.axis import whole
 from jaxmeta.space.ranges import Range
-from jaxmeta.tuning import kernel, moves
+from jaxmeta.tuning import both, kernel, moves
+from jaxmeta.tuning.both import Array, ArrayLike, either, xp
 from jaxmeta.tuning.moves import DOWN, ONE, UP
 from jaxmeta.tuning.options import put, truth
 
 
 class State(NamedTuple):
-    i: jax.Array  # trials told
-    at: jax.Array  # int32[d], the position that moves start from
-    turn: jax.Array  # the axis whose turn it is
-    idle: jax.Array  # axes in a row that were exhausted at their least steps without a move
-    h: jax.Array  # int32[d], the steps, in positions
-    p: tuple[jax.Array, ...]  # for each axis the masses of its moves, int32[n] units; 0: shut
-    r: jax.Array  # the replicate
-    c: jax.Array  # int32[d], the moves asked for last; 0 of an axis that did not move
-    position: jax.Array  # int32[d], asked for last
-    score_at: jax.Array  # of the trial at `at` under r
-    positions: jax.Array  # int32[i_max, d], positions told
-    rs: jax.Array  # int32[i_max], replicates told
-    scores: jax.Array  # int32[i_max], scores told
+    i: Array  # trials told
+    at: Array  # int32[d], the position that moves start from
+    turn: Array  # the axis whose turn it is
+    idle: Array  # axes in a row that were exhausted at their least steps without a move
+    h: Array  # int32[d], the steps, in positions
+    p: tuple[Array, ...]  # for each axis the masses of its moves, int32[n] units; 0: shut
+    r: Array  # the replicate
+    c: Array  # int32[d], the moves asked for last; 0 of an axis that did not move
+    position: Array  # int32[d], asked for last
+    score_at: Array  # of the trial at `at` under r
+    positions: Array  # int32[i_max, d], positions told
+    rs: Array  # int32[i_max], replicates told
+    scores: Array  # int32[i_max], scores told
 
 
 class Asked(NamedTuple):
-    position: jax.Array
-    r: jax.Array
-    u: jax.Array  # int32[d], the draws, in units; 0 where none was needed
-    c: jax.Array  # int32[d], the moves; 0 of an axis that did not move
-    held: jax.Array  # bool[d]: a bound of the axis cut the step short
-    h: jax.Array  # int32[d]
-    p: tuple[jax.Array, ...]  # the masses that the draws met
+    position: Array
+    r: Array
+    u: Array  # int32[d], the draws, in units; 0 where none was needed
+    c: Array  # int32[d], the moves; 0 of an axis that did not move
+    held: Array  # bool[d]: a bound of the axis cut the step short
+    h: Array  # int32[d]
+    p: tuple[Array, ...]  # the masses that the draws met
 
 
 class Told(NamedTuple):
-    better: jax.Array  # bool: not worse than the trial at the position before the move
-    p: tuple[jax.Array, ...]
-    best: jax.Array
+    better: Array  # bool: not worse than the trial at the position before the move
+    p: tuple[Array, ...]
+    best: Array
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,7 @@ class ThreeWay:
     version: ClassVar[int] = 2
     keys: ClassVar[str] = "paired"
     reference: ClassVar[str] = "score_at"
+    memory: ClassVar[tuple[str, ...]] = ("positions", "rs", "scores")
 
     space: Space
     step_max: int = 16
@@ -131,130 +131,148 @@ class ThreeWay:
         return tuple(k if abs(k) >= h else 0 for k, h in zip(far, self.first_steps, strict=True))
 
     def init(self) -> State:
-        zero, start = jnp.int32(0), jnp.array(self.space.start, jnp.int32)
+        zero, start = xp.int32(0), np.array(self.space.start, np.int32)
         return State(
             i=zero,
             at=start,
             turn=zero,
             idle=zero,
-            h=jnp.array(self.first_steps, jnp.int32),
-            p=self._open(start),
+            h=np.array(self.first_steps, np.int32),
+            p=tuple(moves.equal(moves.sides(axis, axis.first)) for axis in self.space.axes),
             r=zero,
-            c=jnp.zeros_like(start),
+            c=xp.zeros_like(start),
             position=start,
             score_at=zero,
-            positions=jnp.zeros((self.i_max, self.space.d), jnp.int32),
-            rs=jnp.zeros(self.i_max, jnp.int32),
-            scores=jnp.zeros(self.i_max, jnp.int32),
+            positions=np.zeros((self.i_max, self.space.d), np.int32),
+            rs=np.zeros(self.i_max, np.int32),
+            scores=np.zeros(self.i_max, np.int32),
         )
 
-    def _open(self, at: jax.Array) -> tuple[jax.Array, ...]:
-        """For each axis its masses when all of its sides are open."""
-        axes = enumerate(self.space.axes)
-        return tuple(moves.equal(moves.sides(axis, at[a])) for a, axis in axes)
-
-    def _kept(self, at: jax.Array) -> jax.Array:
+    def _kept(self, at: Array) -> Array:
         """int32[d]: for each axis the move that stays at its position."""
-        return jnp.stack([moves.kept(axis, at[a]) for a, axis in enumerate(self.space.axes)])
+        return xp.array([moves.kept(axis, at[a]) for a, axis in enumerate(self.space.axes)])
 
-    def ask(self, key: jax.Array, state: State) -> tuple[State, Asked]:
-        return self.move(moves.draws(key, self.space.d), state)
+    def ask(self, key: Array, state: State) -> tuple[State, Asked]:
+        return self.move(moves.draws(key, self._moving(state)), state)
 
-    def move(self, u: jax.Array, state: State) -> tuple[State, Asked]:
+    def _jump(self, state: State) -> Array:
+        """bool: the trial after the start, which is at the middle."""
+        return (state.i == 1) & any(self._jumps)
+
+    def _moving(self, state: State) -> Array:
+        """bool[d]: the axis whose turn it is."""
+        return (state.i > 0) & ~self._jump(state) & (state.turn == np.arange(self.space.d))
+
+    def move(self, u: Array, state: State) -> tuple[State, Asked]:
         """`ask` with its draws `u` (int32[d] units) given."""
-        jumps = jnp.array(self._jumps, jnp.int32)
-        jump = (state.i == 1) & (jumps != 0).any()
-        moving = (state.i > 0) & ~jump & (state.turn == jnp.arange(self.space.d))
-        u = jnp.where(moving, u, 0)
-        c = jnp.stack([moves.adjust(u[a], p) for a, p in enumerate(state.p)])
-        c = jnp.where(moving, c, 0)
-        went = [
-            moves.go(axis, state.at[a], c[a], state.h[a]) for a, axis in enumerate(self.space.axes)
-        ]
-        position, held = (jnp.stack(x) for x in zip(*went, strict=True))
-        position = position + jnp.where(jump, jumps, 0)
-        far = jnp.where(jumps > 0, UP, jnp.where(jumps < 0, DOWN, 0))
+        moving, jump, jumps = self._moving(state), self._jump(state), np.array(self._jumps)
+        u = xp.where(moving, u, 0)
+        c = xp.array([moves.drawn(moving[a], u[a], p) for a, p in enumerate(state.p)])
+        axes = enumerate(self.space.axes)
+        went = [moves.go(axis, state.at[a], c[a], state.h[a]) for a, axis in axes]
+        position, held = (xp.array(x) for x in zip(*went, strict=True))
+        position = position + xp.where(jump, jumps, 0)
         r = state.r + (moving & (c == self._kept(state.at))).any()
-        c = jnp.where(jump, far, c)
+        c = xp.where(jump, np.where(jumps > 0, UP, np.where(jumps < 0, DOWN, 0)), c)
         asked = Asked(position, r, u, c, held, state.h, state.p)
         return state._replace(position=position, r=r, c=c), asked
 
-    def _tried(self, state: State) -> jax.Array:
+    def _tried(self, state: State) -> Array:
         """bool: the trial is at another position than `at`."""
         return ((state.c != 0) & (state.c != self._kept(state.at))).any()
 
-    def outcome(self, state: State, score: ArrayLike) -> jax.Array:
+    def outcome(self, state: State, score: ArrayLike) -> Array:
         """int32: 0 if the trial did worse than the one that it moved away from, else 1.
 
         A trial that diverged is worse than any other, and than another that diverged, unless it is
         at lower positions alone: then the walk comes down from a cliff.
         """
-        score = jnp.asarray(score)
-        ordered = jnp.array([axis.ordered for axis in self.space.axes])
+        score = xp.asarray(score)
+        ordered = np.array([axis.ordered for axis in self.space.axes])
         lower = (state.position <= state.at) & (ordered | (state.position == state.at))
         equal = (score == state.score_at) & ((score != DIVERGED) | lower.all())
-        return (~self._tried(state) | (score > state.score_at) | equal).astype(jnp.int32)
+        return (~self._tried(state) | (score > state.score_at) | equal).astype(np.int32)
 
-    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> jax.Array:
-        return jnp.where(jnp.asarray(outcome) == 1, score, state.score_at).astype(jnp.int32)
+    def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> Array:
+        return xp.where(xp.asarray(outcome) == 1, score, state.score_at).astype(np.int32)
 
     def suppose(self, state: State, outcome: ArrayLike) -> State:
         """`tell` when this is all that is known: all of it that a later `ask` or `done` notices."""
         tried = self._tried(state)
-        moved = tried & (jnp.asarray(outcome) == 1)
-        jump = (state.i == 1) & jnp.array(self._jumps).any()
-        at = jnp.where(moved | (state.i == 0), state.position, state.at)
+        moved = tried & (xp.asarray(outcome) == 1)
+        at = xp.where(moved | (state.i == 0), state.position, state.at)
         # The start, the middle, or the first trial of a replicate: every side is open.
-        fresh = ~tried | (moved & jump)
-        turn = jnp.where(fresh, 0, state.turn)
-        here = turn == jnp.arange(self.space.d)
-        left = [self._left(a, state, at[a], moved) for a in range(self.space.d)]
-        exhausted = ~fresh & (here & ~jnp.stack([open_.any() for open_ in left])).any()
+        fresh = ~tried | (moved & self._jump(state))
+        turn = xp.where(fresh, 0, state.turn)
+        each = range(self.space.d)
+        here = turn == np.array(each)
 
-        first, least = (jnp.array(h, jnp.int32) for h in (self.first_steps, self.least_steps))
-        idle = jnp.where(fresh | moved, 0, state.idle)
-        in_vain = jnp.where((here & (state.h <= least)).any(), idle + 1, 0)
-        idle = jnp.minimum(jnp.where(exhausted, in_vain, idle), self.space.d)
+        def left(a: int) -> Array:
+            return self._left(a, state, at[a], moved)
+
+        shut = [either(here[a], lambda a=a: ~left(a).any(), lambda: False) for a in each]
+        exhausted = ~fresh & xp.array(shut).any()
+
+        first, least = (np.array(h, np.int32) for h in (self.first_steps, self.least_steps))
+        idle = xp.where(fresh | moved, 0, state.idle)
+        in_vain = xp.where((here & (state.h <= least)).any(), idle + 1, 0)
+        idle = xp.minimum(xp.where(exhausted, in_vain, idle), self.space.d)
         again = exhausted & (idle == self.space.d) & self.next_replicate
-        h = jnp.where(here & exhausted, jnp.maximum(state.h // 2, least), state.h)
-        h = jnp.where(again, first, h)
+        h = xp.where(here & exhausted, xp.maximum(state.h // 2, least), state.h)
+        h = xp.where(again, first, h)
 
-        p, kept = list(self._open(at)), self._kept(at)
-        for a, opened in enumerate(p):
-            keep = jnp.where(jnp.arange(1, len(opened) + 1) == kept[a], ONE, 0)
-            mine = jnp.where(again, keep, jnp.where(exhausted, opened, moves.equal(left[a])))
-            p[a] = jnp.where(fresh, opened, jnp.where(here[a], mine, state.p[a]))
-        turn = jnp.where(exhausted & ~again, (turn + 1) % self.space.d, turn)
-        return state._replace(i=state.i + 1, at=at, turn=turn, idle=idle, h=h, p=tuple(p))
+        def opened(a: int) -> Array:
+            return moves.equal(moves.sides(self.space.axes[a], at[a]))
 
-    def _left(self, a: int, state: State, at: jax.Array, moved: jax.Array) -> jax.Array:
+        def keep(a: int) -> Array:
+            axis = self.space.axes[a]
+            return xp.where(moves.each(axis) == moves.kept(axis, at[a]), ONE, 0)
+
+        def mine(a: int) -> Array:
+            some = partial(either, exhausted, partial(opened, a), lambda: moves.equal(left(a)))
+            return either(again, partial(keep, a), some)
+
+        def masses(a: int) -> Array:
+            same = partial(either, here[a], partial(mine, a), lambda: state.p[a])
+            return either(fresh, partial(opened, a), same)
+
+        p = tuple(map(masses, each))
+        turn = xp.where(exhausted & ~again, (turn + 1) % self.space.d, turn)
+        return state._replace(i=state.i + 1, at=at, turn=turn, idle=idle, h=h, p=p)
+
+    def _left(self, a: int, state: State, at: Array, moved: Array) -> Array:
         """bool[n]: the moves of axis a that are open after the trial, now that it is at `at`."""
         axis, c = self.space.axes[a], state.c[a]
-        each = jnp.arange(1, moves.count(axis) + 1)
+        each = moves.each(axis)
         left = (state.p[a] > 0) & (each != c)
         if axis.ordered:
-            left = jnp.where(moved, each == c, left)
+            left = xp.where(moved, each == c, left)
         return left & moves.sides(axis, at)
 
     def tell(self, state: State, score: ArrayLike) -> tuple[State, Told]:
-        score, i = jnp.asarray(score, jnp.int32), state.i
+        score, i = xp.asarray(score, np.int32), state.i
         outcome = self.outcome(state, score)
         told = self.suppose(state, outcome)._replace(
             score_at=self.refer(state, outcome, score),
-            positions=state.positions.at[i].set(state.position),
-            rs=state.rs.at[i].set(state.r),
-            scores=state.scores.at[i].set(score),
+            positions=both.put(state.positions, i, state.position),
+            rs=both.put(state.rs, i, state.r),
+            scores=both.put(state.scores, i, score),
         )
         return told, Told(outcome == 1, told.p, self.recommend(told))
 
-    def done(self, state: State) -> jax.Array:
+    def done(self, state: State) -> Array:
         return state.i >= self.i_max
 
-    def recommend(self, state: State) -> jax.Array:
+    def recommend(self, state: State) -> Array:
         """The position of the trial with the highest smoothed rank, see `kernel.best`."""
+        if both.on_host(state.i, state.scores):
+            n, told = int(state.i), (state.positions, state.rs, state.scores)
+            known = (np.asarray(x)[:n] for x in told)
+            which = kernel.best_on_host(self.space.axes, self._units, self.smooth, *known)
+            return state.positions[which]
         apart = kernel.apart(self.space.axes, state.positions, self._units, self.smooth)
         which = kernel.best(state.i, state.rs, state.scores, apart, self.smooth)
-        return state.positions[which]
+        return xp.take(state.positions, which, axis=0)
 
     @cached_property
     def _units(self) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from jaxmeta import Study, Training, arrays, classification, tasks
+from jaxmeta import Study, Training, arrays, classification, keys, tasks
 from jaxmeta.engine import Job, Local, Workers, worker, workers
 from jaxmeta.engine.local import programs_of
 from jaxmeta.engine.scheduler import job, run_all
@@ -49,7 +49,7 @@ def alone():
     """The first jobs, each by itself in a program of one lane."""
     programs, results = programs_of(recipe()), {}
     for wanted in jobs(8):
-        key = CHAINS.training_key(parse(wanted.name))
+        key = keys.wrapped(CHAINS.training_key(parse(wanted.name)))
         results[wanted.name] = train(programs.of(wanted.values), key, wanted.values)[0]
     return results
 
@@ -215,7 +215,8 @@ def test_a_job_ends_after_its_epochs_and_meets_the_test_set(alone):
         event = run_all(engine, [wanted])[wanted.name]
     whole, part = alone[wanted.name], event.result
     assert part.epochs == 2 and part.digests == whole.digests[:2]
-    program, key = programs_of(recipe()).of(wanted.values), CHAINS.training_key(parse(wanted.name))
+    program = programs_of(recipe()).of(wanted.values)
+    key = keys.wrapped(CHAINS.training_key(parse(wanted.name)))
     _, at = train(program, key, wanted.values, until=2)
     task = tasks.make("spirals")
     test, values = task.data.test, {**task.defaults, **wanted.values}
@@ -300,7 +301,7 @@ def test_trials_of_several_variants_are_what_they_are_alone(engine):
     study = Study(tasks.make("spirals", train_size=300), VARIANTS.tuner, Training(2, 2))
     programs, alone = programs_of(study.recipe()), {}
     for wanted in several(12):
-        key = VARIANTS.training_key(parse(wanted.name))
+        key = keys.wrapped(VARIANTS.training_key(parse(wanted.name)))
         alone[wanted.name] = train(programs.of(wanted.values), key, wanted.values)[0]
     assert len(programs) == 6 and len({r.compiled for r in alone.values()}) == 6
     lanes = Lanes(3, "vmap" if engine == "3 lanes at once" else "map")

@@ -16,6 +16,7 @@ from jaxmeta import keys, tuning
 from jaxmeta.score import DIVERGED
 from jaxmeta.space import Choice, Linear, Log, Space, Values
 from jaxmeta.tuning import TUNERS, Walk
+from jaxmeta.tuning.walk import as_json
 
 SPACES = {
     "lattice": Space(rate=Log(1e-5, 1.0, 0.1)),
@@ -74,6 +75,22 @@ def test_jit_vmap_and_plain_calls_agree(tuner):
     alone = path(told[1])
     chex.assert_trees_all_equal(jax.tree.map(lambda x: x[1], together), alone)
     chex.assert_trees_all_equal(jax.jit(path)(told[1]), alone)
+
+
+def test_numpy_on_the_host_and_jax_under_jit_decide_the_same(tuner):
+    root, state = keys.root(3), tuner.init()
+    ask = jax.jit(lambda i, state: tuner.ask(keys.derive(root, "adjust", i), state))
+    tell = jax.jit(tuner.tell)
+    host = Walk(tuner, 3)
+    for score in [*scores(3, 6), DIVERGED, *scores(4, 5)]:
+        if host.done:
+            break
+        suggestion = host.ask()
+        state, asked = ask(np.uint32(host.i), state)
+        assert as_json(asked) == suggestion.asked
+        state, told = tell(state, np.int32(score))
+        assert as_json(told) == host.tell(score)
+        chex.assert_trees_all_equal(state, host.state)
 
 
 def test_state_keeps_its_shape_and_is_int32_throughout_and_one_trace_serves_every_step(tuner):

@@ -240,12 +240,11 @@ def test_supposing_is_telling_for_all_that_follows(tuner):
         if told.done:
             break
         assert told.ask() == supposed.ask() and told.done == supposed.done
-        outcome = tuner.outcome(told._asked, jnp.int32(score))
-        reference = tuner.refer(told._asked, outcome, jnp.int32(score))
+        outcome = tuner.outcome(told.asked, jnp.int32(score))
+        reference = tuner.refer(told.asked, outcome, jnp.int32(score))
         told.tell(score)
         assert getattr(told.state, tuner.reference) == reference or tuner.reference == "score"
-        supposed.state = tuner.suppose(supposed._asked, outcome)
-        supposed.i += 1
+        supposed.go_on(tuner.suppose(supposed.asked, outcome), supposed.i + 1)
 
 
 SCORES = np.array([DIVERGED, *range(9)])  # of unknown trials; the known ones are 3, 5, or none
@@ -296,13 +295,13 @@ def test_names_what_telling_all_scores_reaches(tuner):
     """Of every foreseeable tuner, all through a walk, with some scores known and others not."""
     walk, random, depth, pruned = Walk(tuner, 1), np.random.default_rng(0), 3, 0
     while walk.i < 3:
-        whole = tried(tuner, walk.root, walk.i, walk.state, {}, depth)
+        whole = tried(tuner, keys.wrapped(walk.root), walk.i, walk.state, {}, depth)
         assert dict(ahead(walk, EVERY, {}, depth=depth)).keys() == whole
         some = {name: int(random.choice(KNOWN)) for name in whole if random.random() < 0.5}
         # What lies between is known to be equal: a reference that beat one of them beats the other.
         equal = {name: 3 for name in whole if walk.i < name.i < walk.i + depth}
         for known in (some, equal):
-            left = tried(tuner, walk.root, walk.i, walk.state, known, depth)
+            left = tried(tuner, keys.wrapped(walk.root), walk.i, walk.state, known, depth)
             assert dict(ahead(walk, EVERY, known, depth=depth)).keys() == left
             pruned += left | known.keys() < whole
         walk.ask()

@@ -212,7 +212,7 @@ def test_any_number_of_moves_stays_on_the_simplex_and_others_are_treated_alike(
 
 def test_the_first_axis_draws_with_the_decisions_own_key_and_each_axis_differently():
     key = keys.root(3)
-    one, three = moves.draws(keys.derive(key, "x"), 1), moves.draws(keys.derive(key, "x"), 3)
+    one, three = (moves.draws(keys.derive(key, "x"), np.ones(d, bool)) for d in (1, 3))
     assert one[0] == three[0] == moves.draw(keys.derive(key, "x"))
     assert three[1] == moves.draw(keys.derive(keys.derive(key, "x"), "axis", 1))
     assert len(set(three.tolist())) == 3

@@ -177,7 +177,8 @@ def test_what_lies_beyond_the_trainings_told_is_never_read():
         state, _ = TUNER.ask(jax.random.key(n), state)
         state, _ = TUNER.tell(state, score)
     junk = {
-        name: getattr(state, name).at[4:].set(2**31 - 1) for name in ("positions", "rs", "scores")
+        name: jnp.asarray(getattr(state, name)).at[4:].set(2**31 - 1)
+        for name in ("positions", "rs", "scores")
     }
     other = state._replace(**junk)
     assert TUNER.recommend(other) == TUNER.recommend(state)
