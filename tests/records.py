@@ -70,8 +70,10 @@ STUDIES = {
 
 
 def true(name: str) -> Path:
-    """The folder of a study of STUDIES that has ended: to be read, not to be changed. It is run once
-    for all processes of a run of pytest."""
+    """The folder of a study of STUDIES that has ended: to be read, not to be changed.
+
+    It is run once for all processes of a run of pytest.
+    """
     folder = Path(os.environ["JAXMETA_TRUE_STUDIES"])
     with open(folder / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

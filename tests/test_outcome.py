@@ -122,6 +122,7 @@ def test_a_function_of_values_is_a_study_that_is_true(tmp_path, capsys):
     assert verify(tmp_path / "a", task=valley).answer == IDENTICAL
 
 
+@pytest.mark.slow
 def test_policy_gradient_on_cartpole_learns_and_verifies(tmp_path):
     from experiments.cartpole import cartpole
 

@@ -20,10 +20,11 @@ from jaxmeta.space import Log, Space
 from jaxmeta.study import Study, run
 from jaxmeta.training import train
 from jaxmeta.verify import IDENTICAL, verify
-from tests.studies import FOUR, LOGARITHMIC, study
+from tests.records import STUDIES, true
+from tests.studies import LOGARITHMIC, study
 
 HOPELESS = Space(learning_rate=Log(1e19, 1e20, points=2))
-TUNE = ["tune", "spirals", "--preset", "logarithmic", "--i-max", "5", "--epochs", "3"]
+TUNE = ["tune", "spirals", "--preset", "logarithmic", "--i-max", "3", "--epochs", "2"]
 
 
 def in_a_process(*arguments, **environment):
@@ -229,10 +230,8 @@ def test_a_network_with_too_few_outputs_is_met_at_the_door(tmp_path):
 
 def test_a_study_of_four_axes_is_the_same_bytes_alone_and_in_workers(tmp_path):
     """And true: many variants, each compiled once in a process."""
-    options = {"options": {"i_max": 8}, "space": FOUR, "epochs": 1}
-    run(study(**options), tmp_path / "a", lookahead=0)
-    run(study(**options), tmp_path / "b", workers=2)
-    a, b = ((tmp_path / name / "journal.jsonl").read_bytes() for name in "ab")
+    run(STUDIES["four"], tmp_path / "a", workers=2)
+    a, b = ((folder / "journal.jsonl").read_bytes() for folder in (tmp_path / "a", true("four")))
     assert a == b
     lines = [line for line in read(tmp_path / "a") if line["line"] == "decision"]
     assert len({(line["values"]["batch_size"], line["values"]["optimizer"]) for line in lines}) > 2

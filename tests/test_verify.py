@@ -12,6 +12,7 @@ import pytest
 from jaxmeta import tasks, verify
 from jaxmeta.record.journal import FIRST_PREV, NAME, JournalError, encode, link, read
 from jaxmeta.study import resume, run
+from tests.answers import said
 from tests.records import true
 from tests.studies import study
 
@@ -281,27 +282,28 @@ def steep(train_size: int | None = None):
 """
 
 
-def test_a_users_own_function_is_named_by_the_user_each_time(tmp_path):
-    """Made, gone on with and verified in other processes, workers among them, from a module in the
+def test_a_users_own_function_is_named_by_the_user_each_time(tmp_path, monkeypatch):
+    """Made, gone on with and verified in other processes, a worker among them, from a module in the
     current folder; without --task nothing is called."""
     (tmp_path / "my_own.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
 
     def jaxmeta(*arguments):
         program = Path(sys.executable).with_name("jaxmeta")
         done = subprocess.run(
             [program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
         )
-        return done.returncode, done.stdout + done.stderr
+        return done.returncode
 
-    tune = ["--i-max", "3", "--epochs", "1", "--preset", "poster", "--out", "a", "--workers", "1"]
-    assert jaxmeta("tune", "my_own:steep", *tune)[0] == 0
+    tune = ["--i-max", "3", "--epochs", "1", "--preset", "poster", "--out", "a"]
+    assert jaxmeta("tune", "my_own:steep", *tune) == 0
     whole = (tmp_path / "a" / NAME).read_bytes()
     (tmp_path / "a" / NAME).write_bytes(b"".join(whole.splitlines(keepends=True)[:3]))
-    status, words = jaxmeta("resume", "a")
-    assert status == 2 and "steep" in words and "--task" in words
-    own = ["a", "--task", "my_own:steep", "--workers", "1"]
-    assert jaxmeta("resume", *own)[0] == 0
+    answer = said("resume", "a")
+    assert answer.status == 2 and "steep" in answer.err and "--task" in answer.err
+    own = ["a", "--task", "my_own:steep"]
+    assert jaxmeta("resume", *own, "--workers", "1") == 0
     assert (tmp_path / "a" / NAME).read_bytes() == whole
-    assert jaxmeta("verify", *own)[0] == 0
-    status, words = jaxmeta("verify", "a", "--task", "my_own:gone")
-    assert status == 2 and "can be imported" in words
+    assert jaxmeta("verify", *own) == 0
+    answer = said("verify", "a", "--task", "my_own:gone")
+    assert answer.status == 2 and "can be imported" in answer.err

@@ -178,8 +178,18 @@ def test_weights_of_another_network_are_a_sentence(copy, other):
 NAME = "params.Dense_0.bias"
 
 
+def packed() -> bytes:
+    """4 GiB of zeros in 20 MB of zlib: a block that stands by itself, again and again."""
+    pack, block, times = zlib.compressobj(1), bytes(2**24), 256
+    head = pack.compress(block) + pack.flush(zlib.Z_FULL_FLUSH)
+    one = pack.compress(block) + pack.flush(zlib.Z_FULL_FLUSH)
+    end = pack.flush()[:-4]  # without its checksum, which for n zeros is n and 1
+    checksum = (times * len(block) % 65521 << 16 | 1).to_bytes(4, "big")
+    return head + one * (times - 1) + end + checksum
+
+
 def unpacked(**fields):
-    """The description of an array changed, and its chunk with it: 4 GiB of zeros in 4 MiB."""
+    """The description of an array changed, and its chunk with it: a bomb."""
 
     def spoil(folder):
         import tensorstore
@@ -187,9 +197,7 @@ def unpacked(**fields):
         store = tensorstore.KvStore.open({"driver": "ocdbt", "base": f"file://{folder}/"}).result()
         said = json.loads(store[f"{NAME}/.zarray"]) | {"compressor": {"id": "zlib", "level": 1}}
         store[f"{NAME}/.zarray"] = json.dumps(said | fields).encode()
-        pack, block = zlib.compressobj(1), bytes(2**24)
-        parts = [pack.compress(block) for _ in range(256)]
-        store[f"{NAME}/0"] = b"".join([*parts, pack.flush()])
+        store[f"{NAME}/0"] = packed()
 
     return spoil
 
