@@ -17,6 +17,11 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
+# The true studies that several files read (tests.records): made once in a run.
+if "JAXMETA_TRUE_STUDIES" not in os.environ:
+    TRUE_STUDIES = tempfile.TemporaryDirectory()
+    os.environ["JAXMETA_TRUE_STUDIES"] = TRUE_STUDIES.name
+
 # The key of what processes believe of each other: nothing of the user's is read or written.
 if "JAXMETA_STATE" not in os.environ:
     STATE = tempfile.TemporaryDirectory()
@@ -24,11 +29,20 @@ if "JAXMETA_STATE" not in os.environ:
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
+import pytest  # noqa: E402
 
 import jaxmeta  # noqa: E402, F401  pins XLA's thread pool, which must happen before JAX starts
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_debug_key_reuse", True)
 
 hypothesis.settings.register_profile("jaxmeta", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("jaxmeta")
+
+# Where programs that draw are made. JAX runs every call of a compiled function in Python while it
+# watches keys, and so takes three times as long for small ones.
+DRAW = {"laws", "supervised", "training"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_key_is_used_twice(request):
+    jax.config.update("jax_debug_key_reuse", not DRAW.isdisjoint(request.path.parts))

@@ -1,7 +1,9 @@
 """Small journals to be broken, and how a forger breaks them: in any place, with the chain of hashes
-made to fit again."""
+made to fit again; and the true studies that several tests begin with."""
 
+import fcntl
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,24 +57,37 @@ def rewrite(folder: Path, change: Any) -> None:
     (folder / NAME).write_bytes(chained(lines))
 
 
-def real(folder: Path) -> dict[str, Path]:
-    """Studies that were run for true, each in a folder of its own under `folder`."""
-    studies = {
-        "three_way": study(tuner="three_way", epochs=2, options={"i_max": 6}),
-        "poster": study("sine", preset="poster", epochs=2, options={"i_max": 6}),
-        "many": study(epochs=2, chains=2, replicates=2, keys="paired"),
-        "four": study(space=FOUR, epochs=2, options={"axes": "all"}),
-        "optuna": study("sine", "optuna", epochs=2, options={"i_max": 3}),
-    }
-    for name, one in studies.items():
-        run(one, folder / name, keep_weights=False)
-    return {name: folder / name for name in studies}
+# Small studies that are run for true, on few programs: the same ones are compiled again and again.
+STUDIES = {
+    "one": study(options={"i_max": 6}),
+    "three_way": study(tuner="three_way", options={"i_max": 6}),
+    "poster": study("sine", preset="poster", options={"i_max": 6}),
+    "many": study(chains=2, replicates=2, keys="paired", options={"i_max": 6}),
+    "four": study(space=FOUR, options={"i_max": 6}),
+    "four at once": study(space=FOUR, options={"axes": "all"}),
+    "optuna": study("sine", "optuna", options={"i_max": 3}),
+}
 
 
-def seeds(folder: Path) -> dict[str, list[Any]]:
-    """The lines of the studies of `real`, and of two that a forger would begin with: one not
-    finished, one that changed its environment on the way."""
-    journals = {name: lines_of(at) for name, at in real(folder).items()}
+def true(name: str) -> Path:
+    """The folder of a study of STUDIES that has ended: to be read, not to be changed.
+
+    It is run once for all processes of a run of pytest.
+    """
+    folder = Path(os.environ["JAXMETA_TRUE_STUDIES"])
+    with open(folder / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / f"{name}.done").exists():
+            run(STUDIES[name], folder / name)
+            (folder / f"{name}.done").touch()
+    return folder / name
+
+
+def seeds() -> dict[str, list[Any]]:
+    """The lines of true studies, and of two that a forger would begin with: one not finished, one
+    that changed its environment on the way."""
+    names = ("three_way", "poster", "many", "four at once", "optuna")
+    journals = {name: lines_of(true(name)) for name in names}
     whole = journals["three_way"]
     moved = {"line": "environment", "environment": {**whole[0]["environment"], "cpu": "other"}}
     journals["unfinished"] = whole[:4]

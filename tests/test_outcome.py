@@ -12,14 +12,13 @@ from jaxmeta import tasks
 from jaxmeta.record.error import JournalError
 from jaxmeta.study import run
 from jaxmeta.verify import IDENTICAL, verify
+from tests.records import true
 from tests.studies import FOUR, study
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study") / "a"
-    run(study(options={"i_max": 5}, space=FOUR, epochs=2), folder)
-    return folder
+def folder():
+    return true("four")
 
 
 def test_what_was_found_is_what_the_record_says(folder):
@@ -30,7 +29,7 @@ def test_what_was_found_is_what_the_record_says(folder):
     assert found.score.value == end["recommended"]["score"] and found.score.of == 600
     assert found.test is not None and found.test.value == end["test"]["score"]
     table = found.decisions
-    assert len(table) == 5 and table[0]["score"] == found.lines[1]["score"]
+    assert len(table) == 6 and table[0]["score"] == found.lines[1]["score"]
     assert {*FOUR.names, "chain", "i", "of", "best_epoch", "revisits"} < set(table[0])
     assert str(found.score) in repr(found)
 
@@ -46,7 +45,7 @@ def test_the_kept_weights_are_the_records_and_give_the_test_score(folder):
 
 
 def test_weights_that_are_not_the_records_are_refused(folder, tmp_path):
-    run(study(options={"i_max": 2}, space=FOUR, epochs=1, seed=1), tmp_path / "b")
+    run(study(options={"i_max": 2}, space=FOUR, seed=1), tmp_path / "b")
     other = jaxmeta.load(tmp_path / "b")
     (tmp_path / "b" / "weights").rename(tmp_path / "own")
     with pytest.raises(JournalError, match="no folder of weights"):
@@ -64,7 +63,7 @@ def test_weights_that_are_not_the_records_are_refused(folder, tmp_path):
 
 
 def test_no_weights_are_kept_where_nobody_wants_them(tmp_path):
-    run(study(options={"i_max": 1}, epochs=1), tmp_path / "a", keep_weights=False)
+    run(study(options={"i_max": 1}), tmp_path / "a", keep_weights=False)
     assert not (tmp_path / "a" / "weights").exists()
 
 
@@ -123,6 +122,7 @@ def test_a_function_of_values_is_a_study_that_is_true(tmp_path, capsys):
     assert verify(tmp_path / "a", task=valley).answer == IDENTICAL
 
 
+@pytest.mark.slow
 def test_policy_gradient_on_cartpole_learns_and_verifies(tmp_path):
     from experiments.cartpole import cartpole
 

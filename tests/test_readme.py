@@ -3,15 +3,21 @@
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_examples_run_as_they_stand(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("cut", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_the_examples_run_as_they_stand(tmp_path, monkeypatch, capsys, cut):
+    """Or after two trials."""
     monkeypatch.chdir(tmp_path)
     examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(examples) == 2
     for code in examples:
+        code, ends = re.subn(r"i_max=\d+", "i_max=2", code) if cut else (code, 1)
+        assert ends == 1
         exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
         best = capsys.readouterr().out.splitlines()[-1]
         assert best.startswith("{'")
@@ -26,8 +32,6 @@ def test_every_make_target_it_names_exists():
 
 
 def test_every_option_it_names_exists(capsys):
-    import pytest
-
     from jaxmeta import cli
 
     texts = []

@@ -6,18 +6,13 @@ import pytest
 
 from jaxmeta.record.journal import FIRST_PREV, JournalError, encode, link, read
 from jaxmeta.replay import Mismatch, replay
-from jaxmeta.study import run
-from tests.studies import FOUR, study
+from tests.records import true
 
 
-@pytest.fixture(scope="module", params=["one", "many", "axes"])
-def record(request, tmp_path_factory):
+@pytest.fixture(scope="module", params=["one", "many", "four"])
+def record(request):
     """A small study's lines: one walk, paired chains of replicates, or four axes."""
-    folder = tmp_path_factory.mktemp("study") / "a"
-    many = {"chains": 2, "replicates": 2, "keys": "paired"} if request.param == "many" else {}
-    more = {"space": FOUR} if request.param == "axes" else many
-    run(study(options={"i_max": 6}, patience=2, **more), folder)
-    lines = read(folder)
+    lines = read(true(request.param))
     assert (request.param == "many") == any(line.get("revisits") is not None for line in lines)
     return lines
 
@@ -166,9 +161,9 @@ def test_no_option_of_a_tuner_may_be_missing(record):
             replay(rechained([lacking, *record[1:]]))
 
 
-def test_many_chains_and_no_decision_are_replayed(record):
+def test_many_chains_and_no_decision_are_replayed():
     """As many as a study may have."""
-    first = edited(record[0], ("chains",), 1000)
+    first = edited(read(true("one"))[0], ("chains",), 1000)
     assert replay([first]).decided == 0
 
 

@@ -20,10 +20,11 @@ from jaxmeta.space import Log, Space
 from jaxmeta.study import Study, run
 from jaxmeta.training import train
 from jaxmeta.verify import IDENTICAL, verify
-from tests.studies import FOUR, LOGARITHMIC, study
+from tests.records import STUDIES, true
+from tests.studies import LOGARITHMIC, study
 
 HOPELESS = Space(learning_rate=Log(1e19, 1e20, points=2))
-TUNE = ["tune", "spirals", "--preset", "logarithmic", "--i-max", "5", "--epochs", "3"]
+TUNE = ["tune", "spirals", "--preset", "logarithmic", "--i-max", "3", "--epochs", "2"]
 
 
 def in_a_process(*arguments, **environment):
@@ -95,7 +96,7 @@ def test_an_exact_score_is_a_float_in_hexadecimal(tmp_path):
 
 def test_diverged_trainings_are_recorded_and_the_study_goes_on(tmp_path):
     wide = Space(learning_rate=Log(1e-2, 1e20, points=2))
-    end = run(study(tuner="grid", space=wide, epochs=2), tmp_path / "a")
+    end = run(study(tuner="grid", space=wide), tmp_path / "a")
     _, good, bad, _ = read(tmp_path / "a")
     assert (
         good["score"] != "diverged"
@@ -103,19 +104,19 @@ def test_diverged_trainings_are_recorded_and_the_study_goes_on(tmp_path):
     )
     assert end["recommended"]["position"] == [0]
 
-    end = run(study(tuner="grid", space=HOPELESS, epochs=2), tmp_path / "b")
+    end = run(study(tuner="grid", space=HOPELESS), tmp_path / "b")
     assert end["test"]["score"] == "diverged"
 
 
 def test_scored_on_the_test_set_the_record_says_so(tmp_path):
-    run(study(options={"i_max": 1}, epochs=1, scored_on="test"), tmp_path / "a")
+    run(study(options={"i_max": 1}, scored_on="test"), tmp_path / "a")
     first, line, end = read(tmp_path / "a")
     assert first["scored_on"] == "test" and line["score"] == end["test"]["score"]
 
 
 def test_chains_and_replicates_on_paired_keys_from_end_to_end(tmp_path):
     design = {"chains": 2, "replicates": 3, "keys": "paired"}
-    end = run(study(options={"i_max": 5}, epochs=2, **design), tmp_path / "a")
+    end = run(study(options={"i_max": 5}, **design), tmp_path / "a")
     first, *decisions, _ = read(tmp_path / "a")
     assert {name: first[name] for name in design} == design
     assert len(decisions) == end["decisions"] == 10
@@ -132,7 +133,7 @@ def test_chains_and_replicates_on_paired_keys_from_end_to_end(tmp_path):
 
 
 def test_a_float_score_of_replicates_is_their_sum(tmp_path):
-    run(study("sine", options={"i_max": 1}, epochs=1, replicates=2), tmp_path / "a")
+    run(study("sine", options={"i_max": 1}, replicates=2), tmp_path / "a")
     _, line, end = read(tmp_path / "a")
     parts = [float.fromhex(one["score"]) for one in line["trainings"]]
     assert float.fromhex(line["score"]) == np.float32(sum(parts))
@@ -140,7 +141,7 @@ def test_a_float_score_of_replicates_is_their_sum(tmp_path):
 
 
 def test_a_replicate_that_diverges_sinks_its_decision_and_the_test(tmp_path):
-    end = run(study(tuner="grid", space=HOPELESS, epochs=1, replicates=2), tmp_path / "a")
+    end = run(study(tuner="grid", space=HOPELESS, replicates=2), tmp_path / "a")
     assert end["test"] == {"score": "diverged", "of": 1200, "trainings": []}
 
 
@@ -196,7 +197,7 @@ def test_a_users_own_network_and_arrays_twice_the_same(tmp_path, net):
     data = jaxmeta.arrays("quadrants", x[:300], y[:300], test=(x[300:], y[300:]))
     task = jaxmeta.classification("mine", net, data)
     for name in "ab":
-        twice = study(task, options={"i_max": 2}, epochs=2, fixed={"batch_size": 20})
+        twice = study(task, options={"i_max": 2}, fixed={"batch_size": 20})
         run(twice, tmp_path / name)
     a, b = ((tmp_path / name / "journal.jsonl").read_bytes() for name in "ab")
     assert a == b
@@ -229,10 +230,8 @@ def test_a_network_with_too_few_outputs_is_met_at_the_door(tmp_path):
 
 def test_a_study_of_four_axes_is_the_same_bytes_alone_and_in_workers(tmp_path):
     """And true: many variants, each compiled once in a process."""
-    options = {"options": {"i_max": 8}, "space": FOUR, "epochs": 1}
-    run(study(**options), tmp_path / "a", lookahead=0)
-    run(study(**options), tmp_path / "b", workers=2)
-    a, b = ((tmp_path / name / "journal.jsonl").read_bytes() for name in "ab")
+    run(STUDIES["four"], tmp_path / "a", workers=2)
+    a, b = ((folder / "journal.jsonl").read_bytes() for folder in (tmp_path / "a", true("four")))
     assert a == b
     lines = [line for line in read(tmp_path / "a") if line["line"] == "decision"]
     assert len({(line["values"]["batch_size"], line["values"]["optimizer"]) for line in lines}) > 2
@@ -261,7 +260,7 @@ def test_another_program_than_the_records_is_refused(tmp_path):
 
         return jaxmeta.classification("mine", Net(), tasks.make("spirals").data)
 
-    run(study(task(1.0), options={"i_max": 2}, epochs=1), tmp_path / "a")
+    run(study(task(1.0), options={"i_max": 2}), tmp_path / "a")
     journal = tmp_path / "a" / "journal.jsonl"
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:2]))
     with pytest.raises(JournalError, match="environment must be that of the record"):
@@ -271,9 +270,9 @@ def test_another_program_than_the_records_is_refused(tmp_path):
 def test_a_record_of_optunas_names_its_version(tmp_path):
     """Its decisions hang on it, so that another one is another environment."""
     pytest.importorskip("optuna")
-    run(study(tuner="optuna", options={"i_max": 2}, epochs=1), tmp_path / "a")
+    run(study(tuner="optuna", options={"i_max": 2}), tmp_path / "a")
     first = read(tmp_path / "a")[0]
     assert first["environment"]["optuna"] == metadata.version("optuna")
-    run(study(options={"i_max": 1}, epochs=1), tmp_path / "b")
+    run(study(options={"i_max": 1}), tmp_path / "b")
     assert "optuna" not in read(tmp_path / "b")[0]["environment"]
     assert verify(tmp_path / "a").answer == IDENTICAL

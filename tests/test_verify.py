@@ -12,14 +12,14 @@ import pytest
 from jaxmeta import tasks, verify
 from jaxmeta.record.journal import FIRST_PREV, NAME, JournalError, encode, link, read
 from jaxmeta.study import resume, run
-from tests.studies import FOUR, study
+from tests.answers import said
+from tests.records import true
+from tests.studies import study
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study") / "a"
-    run(study(), folder)
-    return folder
+def original():
+    return true("one")
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_trainings_of_another_environment_are_not_compared_though_the_last_is_th
 
     rewrite(copy, forge)
     verdict = verify.verify(copy)
-    assert verdict.answer == verify.CONSISTENT and verdict.checked == [1, 2, 3]
+    assert verdict.answer == verify.CONSISTENT and verdict.checked == [1, 2, 3, 4, 5]
     assert verdict.environment == ["x: recorded null, here nothing"]
     assert verdict.unchecked[0] == "the trainings of decisions 0: made in another environment"
 
@@ -192,7 +192,7 @@ def test_a_later_line_that_no_study_has_is_different(copy):
 
 def test_a_variants_own_program_is_part_of_the_record(tmp_path):
     """A study of many variants: where one was compiled otherwise, its trials are not compared."""
-    run(study(options={"i_max": 6}, space=FOUR, epochs=1), tmp_path / "a")
+    shutil.copytree(true("four"), tmp_path / "a")
     whole = read(tmp_path / "a")
     assert len({line["trainings"][0]["compiled"] for line in whole[1:-1]}) > 1
     assert verify.verify(tmp_path / "a").answer == verify.IDENTICAL
@@ -245,7 +245,7 @@ def test_another_environment_is_refused_with_its_differences_or_accepted_on_reco
     assert [line["line"] for line in lines[:4]] == ["study", "decision", "environment", "decision"]
     assert lines[2]["environment"] == want[0]["environment"]
     verdict = verify.verify(copy)
-    assert verdict.answer == verify.CONSISTENT and verdict.checked == [1, 2, 3]
+    assert verdict.answer == verify.CONSISTENT and verdict.checked == [1, 2, 3, 4, 5]
 
 
 def test_a_record_edited_before_resuming_is_refused(copy):
@@ -261,7 +261,7 @@ def test_a_record_edited_before_resuming_is_refused(copy):
 def test_a_task_made_in_python_must_be_handed_over(tmp_path, original):
     task = tasks.make("spirals")
     mine = replace(task, name="mine", options={})
-    run(study(mine, options={"i_max": 2}, epochs=1), tmp_path / "a")
+    run(study(mine, options={"i_max": 2}), tmp_path / "a")
     whole = (tmp_path / "a" / NAME).read_bytes()
     (tmp_path / "a" / NAME).write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
     with pytest.raises(JournalError, match="jaxmeta.resume"):
@@ -282,27 +282,28 @@ def steep(train_size: int | None = None):
 """
 
 
-def test_a_users_own_function_is_named_by_the_user_each_time(tmp_path):
-    """Made, gone on with and verified in other processes, workers among them, from a module in the
+def test_a_users_own_function_is_named_by_the_user_each_time(tmp_path, monkeypatch):
+    """Made, gone on with and verified in other processes, a worker among them, from a module in the
     current folder; without --task nothing is called."""
     (tmp_path / "my_own.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
 
     def jaxmeta(*arguments):
         program = Path(sys.executable).with_name("jaxmeta")
         done = subprocess.run(
             [program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
         )
-        return done.returncode, done.stdout + done.stderr
+        return done.returncode
 
-    tune = ["--i-max", "3", "--epochs", "1", "--preset", "poster", "--out", "a", "--workers", "1"]
-    assert jaxmeta("tune", "my_own:steep", *tune)[0] == 0
+    tune = ["--i-max", "3", "--epochs", "1", "--preset", "poster", "--out", "a"]
+    assert jaxmeta("tune", "my_own:steep", *tune) == 0
     whole = (tmp_path / "a" / NAME).read_bytes()
     (tmp_path / "a" / NAME).write_bytes(b"".join(whole.splitlines(keepends=True)[:3]))
-    status, words = jaxmeta("resume", "a")
-    assert status == 2 and "steep" in words and "--task" in words
-    own = ["a", "--task", "my_own:steep", "--workers", "1"]
-    assert jaxmeta("resume", *own)[0] == 0
+    answer = said("resume", "a")
+    assert answer.status == 2 and "steep" in answer.err and "--task" in answer.err
+    own = ["a", "--task", "my_own:steep"]
+    assert jaxmeta("resume", *own, "--workers", "1") == 0
     assert (tmp_path / "a" / NAME).read_bytes() == whole
-    assert jaxmeta("verify", *own)[0] == 0
-    status, words = jaxmeta("verify", "a", "--task", "my_own:gone")
-    assert status == 2 and "can be imported" in words
+    assert jaxmeta("verify", *own) == 0
+    answer = said("verify", "a", "--task", "my_own:gone")
+    assert answer.status == 2 and "can be imported" in answer.err

@@ -26,10 +26,10 @@ from jaxmeta.tuning import Chains, PosterRule
 
 TUNER = PosterRule(Space(learning_rate=Log(1e-6, 1.0, 1.0, start=1e-3)))
 CHAINS = Chains(TUNER, 3)
-# Six variants: each pair of a mini-batch size and an optimiser is a program of its own.
+# Four variants: each pair of a mini-batch size and an optimiser is a program of its own.
 SEVERAL = Space(
     learning_rate=Log(1e-6, 1.0, 1.0, start=1e-3),
-    batch_size=Values(16, 50, 64),
+    batch_size=Values(16, 50),
     optimizer=Choice("adam", "sgd"),
 )
 VARIANTS = Chains(PosterRule(SEVERAL), 3)
@@ -291,11 +291,14 @@ def test_a_task_that_cannot_be_sent_is_named():
 
 
 def several(n) -> list[Job]:
-    """Trials of all six variants, in an order that mixes them."""
-    return [job(VARIANTS, Trial(0, i, (i % 5, i % 3, i // 2 % 2), 0)) for i in range(n)]
+    """Trials of all four variants, in an order that mixes them."""
+    return [job(VARIANTS, Trial(0, i, (i % 5, i % 2, i // 2 % 2), 0)) for i in range(n)]
 
 
-@pytest.mark.parametrize("engine", ["3 lanes in turn", "3 lanes at once", "2 workers"])
+@pytest.mark.parametrize(
+    "engine",
+    ["3 lanes in turn", pytest.param("3 lanes at once", marks=pytest.mark.slow), "2 workers"],
+)
 def test_trials_of_several_variants_are_what_they_are_alone(engine):
     """Whatever else is in the lanes: a program for each variant, and none twice."""
     study = Study(tasks.make("spirals", train_size=300), VARIANTS.tuner, Training(2, 2))
@@ -303,11 +306,11 @@ def test_trials_of_several_variants_are_what_they_are_alone(engine):
     for wanted in several(12):
         key = keys.wrapped(VARIANTS.training_key(parse(wanted.name)))
         alone[wanted.name] = train(programs.of(wanted.values), key, wanted.values)[0]
-    assert len(programs) == 6 and len({r.compiled for r in alone.values()}) == 6
+    assert len(programs) == 4 == len({r.compiled for r in alone.values()})
     lanes = Lanes(3, "vmap" if engine == "3 lanes at once" else "map")
     recipe = Study(study.task, study.tuner, study.training, lanes=lanes).recipe()
     with Workers(study.recipe(), 2) if engine == "2 workers" else Local(recipe) as runner:
         events = run_all(runner, several(12))
-    assert max(event.programs for event in events.values()) <= 6
+    assert max(event.programs for event in events.values()) <= 4
     for name, event in events.items():
         assert event.result._replace(compiled="") == alone[name]._replace(compiled="")

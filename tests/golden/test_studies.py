@@ -16,7 +16,12 @@ from jaxmeta.record.journal import read
 from jaxmeta.tuning import Grid, PosterRule, Random, ThreeWay
 
 FOLDER = Path(__file__).parent / "format2"
-STUDIES = sorted(path.name for path in FOLDER.iterdir())
+# The poster's network takes long to compile.
+SLOW = {"mnist_poster"}
+STUDIES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+    for name in sorted(path.name for path in FOLDER.iterdir())
+]
 # What bits depend on, of what a journal of format 2 says of its environment.
 HERE = ("jaxlib", "platform", "instruction_sets", "machine", "xla_flags", "numpy", "flax", "optax")
 

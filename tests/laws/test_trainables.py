@@ -34,7 +34,14 @@ MADE = {
 CONSTANTS = {"cartpole": {"episodes": 4, "width": 4}, "wave": {"n": 2}}
 
 
-@pytest.fixture(scope="module", params=MADE)
+# The poster's network takes long to compile; tests/models/test_bits.py has a small one's lanes.
+SLOW = {"mnist"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in MADE],
+)
 def name(request):
     return request.param
 

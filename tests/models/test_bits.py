@@ -164,26 +164,33 @@ def expected(few: Trainings) -> list[str]:
     return digests
 
 
-def test_loops_and_single_steps_are_the_same_bits(few: Trainings, expected: list[str]) -> None:
+def test_loops_are_the_same_bits(few: Trainings, expected: list[str]) -> None:
     assert few.alone(3, few.fori) == expected
+
+
+@pytest.mark.slow
+def test_single_steps_are_the_same_bits(few: Trainings, expected: list[str]) -> None:
     assert few.steps(3) == expected
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_lanes_side_by_side_are_the_same_bits(
     few: Trainings, expected: list[str], lanes: int
 ) -> None:
     assert few.vmap(lanes) == expected[:lanes]
 
 
+@pytest.mark.slow
 def test_lanes_in_turn_are_the_same_bits(few: Trainings, expected: list[str]) -> None:
     assert few.map(3) == expected
 
 
 @pytest.mark.parametrize(
     ("net", "optimizer", "lanes"),
-    [(Plain, adam, 2), (small, optax.adam, 1)],
-    ids=["layers", "adam"],
+    [
+        pytest.param(Plain, adam, 2, id="layers"),
+        pytest.param(small, optax.adam, 1, id="adam", marks=pytest.mark.slow),
+    ],
 )
 def test_control_the_plain_forms_are_not(net: Net, optimizer: Any, lanes: int) -> None:
     plain = Trainings(net, batch=6, side=8, optimizer=optimizer)

@@ -11,30 +11,25 @@ from jaxmeta import Study, Training, tasks, tuning
 from jaxmeta.record import schema
 from jaxmeta.record.error import JournalError, Mismatch
 from jaxmeta.record.journal import decode_all, encode, read
-from jaxmeta.study import run
-from tests.studies import FOUR, LOGARITHMIC, study
+from tests.records import true
+from tests.studies import LOGARITHMIC
 
 WHOLE_NUMBERS = [True, 1.0, -1, 10**12, "1", None, [1], 10**400]
 TEXTS = [1, None, ["a"], "x" * 20_000, "a\nb", "\x1b[2J", "\u202e", "\ud800"]
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory):
+def record():
     """A study of one axis, in chains and replicates."""
-    folder = tmp_path_factory.mktemp("study") / "a"
-    design = {"chains": 2, "replicates": 2, "keys": "paired"}
-    run(study(epochs=2, options={"i_max": 5}, **design), folder, keep_weights=False)
-    lines = read(folder)
+    lines = read(true("many"))
     assert any(line.get("revisits") is not None for line in lines)
     return lines
 
 
 @pytest.fixture(scope="module")
-def four(tmp_path_factory):
+def four():
     """A study of four axes: of each kind, one."""
-    folder = tmp_path_factory.mktemp("study") / "four"
-    run(study(space=FOUR, epochs=1, options={"i_max": 2}), folder, keep_weights=False)
-    return read(folder)
+    return read(true("four"))
 
 
 def put(lines: list[Any], number: int, way: str, value: Any) -> list[Any]:
@@ -262,8 +257,8 @@ def test_every_field_of_a_decision_is_looked_at(record, way, values):
         ("values.width", [32]),
         ("asked.u", [[0], [0] * 5]),
         ("asked.c", [[0, 0, 4, 0], [0, 0, -1, 0], [0, 4, 0, 0]]),
-        ("asked.p", [[[1] * 3] * 3, [[1] * 3] * 5, [[1] * 3, [1] * 3, [1] * 2, [1] * 3]]),
-        ("asked.p", [[[1] * 3, [1] * 4, [1] * 3, [1] * 3], [[1] * 3, [1] * 3, [1] * 3, [0] * 3]]),
+        ("asked.p", [[[1] * 3] * 3, [[1] * 3] * 5, [[1] * 3, [1] * 3, [1] * 3, [1] * 3]]),
+        ("asked.p", [[[1] * 3, [1] * 4, [1] * 2, [1] * 3], [[1] * 3, [1] * 3, [1] * 2, [0] * 3]]),
         ("told.best", [[0], [0, 1, 0]]),
     ],
 )

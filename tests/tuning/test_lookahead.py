@@ -290,7 +290,16 @@ def tried(tuner, root, i, state, known, depth):
     return names - known.keys()
 
 
-@pytest.mark.parametrize("tuner", FORESEEABLE.values(), ids=list(FORESEEABLE))
+LARGE = {"poster, in turn", "three_way, two axes", "three_way, short axes"}  # much to try
+
+
+@pytest.mark.parametrize(
+    "tuner",
+    [
+        pytest.param(tuner, id=name, marks=[pytest.mark.slow] if name in LARGE else [])
+        for name, tuner in FORESEEABLE.items()
+    ],
+)
 def test_names_what_telling_all_scores_reaches(tuner):
     """Of every foreseeable tuner, all through a walk, with some scores known and others not."""
     walk, random, depth, pruned = Walk(tuner, 1), np.random.default_rng(0), 3, 0
@@ -337,5 +346,5 @@ def test_several_axes_in_turn_have_fewer_branches_than_one_and_all_at_once_have_
         PosterRule(four, noprog_max=100),
         PosterRule(four, noprog_max=100, axes="all"),
     ]
-    one, turns, together = (sum(branches(t, seed, 6) for seed in range(10)) for t in tuners)
+    one, turns, together = (sum(branches(t, seed, 6) for seed in range(4)) for t in tuners)
     assert turns < one < together
