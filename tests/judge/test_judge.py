@@ -44,8 +44,17 @@ def look_up(slice_: int, rate: float, column: int) -> int:
     return DIVERGED if value <= -1 else round(value / UNIT)
 
 
-@pytest.mark.parametrize(("paired", "replicates"), [(False, 1), (True, 1), (True, 3)])
-@pytest.mark.parametrize("name", TUNERS)
+WAYS = ((False, 1), (True, 1), (True, 3))  # paired, replicates
+QUICK = {("three_way", True, 3), ("poster", False, 1), ("grid", True, 1), ("random", False, 1)}
+
+
+@pytest.mark.parametrize(
+    ("name", "paired", "replicates"),
+    [
+        pytest.param(*case, marks=[] if case in QUICK else [pytest.mark.slow])
+        for case in ((name, *way) for name in TUNERS for way in WAYS)
+    ],
+)
 def test_a_run_is_the_walk_of_a_real_study_told_from_the_table(name, paired, replicates):
     tuner, slices, seeds = TUNERS[name], np.array([0, 1, 2, 0]), np.array([7, 8, 9, 10])
     scores = TINY.scores(runner.rates(tuner))
@@ -292,14 +301,14 @@ def test_the_leaderboard_is_the_same_bytes_for_the_same_seed_and_ends_with_its_d
 
 
 def test_every_contender_gives_learning_rates_of_its_range_after_each_training(monkeypatch):
-    monkeypatch.setattr(contenders, "STARTS", 2)
+    monkeypatch.setattr(contenders, "STARTS", 1)
     here = field(TINY, 0, False)
     for contender in contenders.all_contenders(1, 0)[0]:
         if contender.curves:
             continue
         searched = contender.search(here)
         for rates in searched:
-            assert rates.shape[0] == 2 and rates.shape[2] == TRAININGS
+            assert rates.shape[0] == 1 and rates.shape[2] == TRAININGS
             assert (rates >= 0.99e-4).all() and (rates <= 0.101).all(), contender.name
     assert BUDGETS[-1] == TRAININGS
 

@@ -89,7 +89,7 @@ def test_every_example_once_an_epoch_in_another_order_each_time_and_the_rest_sit
     assert sorted(np.asarray(at.state.rest).tolist()) == [0] * 7 + [1] * 4
 
 
-@pytest.mark.parametrize("n", [1, pytest.param(500, marks=pytest.mark.slow), 501])
+@pytest.mark.parametrize("n", [501, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 500))])
 def test_the_whole_split_is_counted_whatever_its_size(n):
     spirals = tasks.make("spirals")
     x, y = spirals.data.train
