@@ -32,7 +32,7 @@ ALL = {
 }
 ALL["poster, all axes of mixed"] = TUNERS["poster"](SPACES["mixed"], axes="all")
 
-# Each tuner is compiled for each space: one of a kind of axis alone, and one of all kinds, are quick.
+# A tuner is compiled for each space: one axis alone, and one axis of each kind, are quick.
 QUICK = ("lattice", "mixed")
 
 pytestmark = pytest.mark.parametrize(
