@@ -33,7 +33,16 @@ ALL = {
 }
 ALL["poster, all axes of mixed"] = TUNERS["poster"](SPACES["mixed"], axes="all")
 
-pytestmark = pytest.mark.parametrize("tuner", ALL.values(), ids=list(ALL))
+# A tuner is compiled for each space: one axis alone, and one axis of each kind, are quick.
+QUICK = ("lattice", "mixed")
+
+pytestmark = pytest.mark.parametrize(
+    "tuner",
+    [
+        pytest.param(tuner, id=name, marks=[] if name.endswith(QUICK) else [pytest.mark.slow])
+        for name, tuner in ALL.items()
+    ],
+)
 
 
 def scores(seed, n=12):
