@@ -41,7 +41,9 @@ def threads(jaxpr: Any, compiled: str) -> str:
       jaxpr: the program as JAX traced it.
       compiled: the text of the program as XLA compiled it for a CPU.
     """
-    return "any" if sums_are_fixed(jaxpr) and products_are_fixed(compiled) else str(runtime.threads())
+    return (
+        "any" if sums_are_fixed(jaxpr) and products_are_fixed(compiled) else str(runtime.threads())
+    )
 
 
 def sums_are_fixed(jaxpr: Any, known: frozenset[str] = BY_ENTRY) -> bool:
@@ -51,6 +53,9 @@ def sums_are_fixed(jaxpr: Any, known: frozenset[str] = BY_ENTRY) -> bool:
 
 def _is_fixed(equation: Any, known: frozenset[str]) -> bool:
     name = equation.primitive.name
+    if platforms := equation.params.get("branches_platforms"):  # one of them is for a CPU
+        here = next(n for n, names in enumerate(platforms) if names is None or "cpu" in names)
+        return sums_are_fixed(equation.params["branches"][here], known)
     if name in CALLS:
         inner = CHOICES if name == "reduce" else known
         return all(sums_are_fixed(jaxpr, inner) for jaxpr in _inner(equation.params))
