@@ -18,6 +18,8 @@ VENV := .venv$(if $(filter-out 3.11,$(VERSION)),-$(VERSION))
 LOCK := requirements/lock$(if $(filter-out 3.11,$(VERSION)),-3.12).txt
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
+# Compilers for devices that are not here come with the newest JAX only.
+FOREIGN := .venv-accelerators
 LOCKED := install --require-hashes --no-deps --no-build-isolation
 
 # What writes the lock; nothing else needs it.
@@ -29,7 +31,7 @@ WHAT_IS_LOCKED := pyproject.toml --extra report --extra judge --extra test --ext
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro bench judge \
-	compare hyperparameters cartpole gpu check format wheel lock clean
+	compare hyperparameters cartpole gpu accelerators check format wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +83,9 @@ compare: venv ## tuners on real trainings, at equal training steps
 gpu: ## lanes on a GPU: speed and bits, into experiments/results/gpu.json; see GPU_PYTHON
 	$(GPU_PYTHON) -m experiments.gpu $(ARGS)
 
+accelerators: $(FOREIGN)/.done ## Train_N compiled for GPUs and TPUs that are not here; Python 3.12 or newer
+	$(FOREIGN)/bin/python -m experiments.accelerators $(ARGS)
+
 check: venv ## formatting, lint and types, changing nothing
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
@@ -109,6 +114,8 @@ lock: ## write requirements/*.txt anew, with the newest releases that pyproject.
 	$(COMPILE) 3.11 requirements/build.in -o requirements/build.txt
 	$(COMPILE) 3.11 $(WHAT_IS_LOCKED) -o requirements/lock.txt
 	$(COMPILE) 3.12 $(WHAT_IS_LOCKED) -o requirements/lock-3.12.txt
+	$(COMPILE) 3.12 requirements/accelerators.in -c requirements/lock-3.12.txt \
+		-o requirements/accelerators.txt
 
 clean: ## remove everything that these targets made
 	rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .hypothesis
@@ -126,6 +133,17 @@ $(VENV)/.locked: requirements/build.txt $(LOCK)
 
 $(VENV)/.done: $(VENV)/.locked pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(FOREIGN)/.done: requirements/build.txt requirements/lock-3.12.txt requirements/accelerators.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { \
+		echo "make accelerators needs Python 3.12 or newer, and '$(PYTHON)' is not:" \
+			"name one that is, as in 'make PYTHON=python3.13 accelerators'"; exit 1; }
+	@echo "making $(FOREIGN): a few minutes, 2.6 GB"
+	@$(PYTHON) -m venv --clear $(FOREIGN)
+	@for file in $^; do \
+		$(FOREIGN)/bin/python -m pip --disable-pip-version-check -qq $(LOCKED) -r $$file || exit 1; \
+	done
 	@touch $@
 
 # PyTorch is not in the lock: its builds differ from machine to machine, and only bench wants it.
