@@ -30,7 +30,7 @@ from experiments import compiled
 from jaxmeta import keys, tasks
 from jaxmeta.record.environment import versions
 from jaxmeta.training import Lanes, Program
-from jaxmeta.training.order import _inner
+from jaxmeta.training.order import inner
 
 RESULTS = Path(__file__).parent / "results" / "accelerators.json"
 PACKAGES = ("jax", "jaxlib", "flax", "libtpu", "jax-cuda13-plugin", "nvidia-cuda-nvcc")
@@ -118,9 +118,9 @@ def flops(jaxpr: Any, platform: str) -> float:
             out = e.params["dimension_numbers"].rhs_spec[0]
             total += 2 * _product(shapes[-1]) * _product(shapes[1]) / shapes[1][out]
         branches = e.params.get("branches_platforms") or ()
-        for n, inner in enumerate(_inner(e.params)):
+        for n, part in enumerate(inner(e.params)):
             if not branches or n == _branch(branches, platform):
-                total += flops(inner, platform)
+                total += flops(part, platform)
     return total
 
 
@@ -189,9 +189,9 @@ def measure(name: str, task_name: str, width: int) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
     lines = [
-        "| compiled for | task | lanes | s to compile (of CPU) | arguments, MiB | temporaries, MiB | "
-        "kernels in a step | library calls | not deterministic | GFLOP, MB in a step | "
-        "at least, µs a step |",
+        "| compiled for | task | lanes | s to compile (of CPU) | arguments, MiB "
+        "| temporaries, MiB | kernels in a step | library calls | not deterministic "
+        "| GFLOP, MB in a step | at least, µs a step |",
         "|---" * 11 + "|",
     ]
     for r in rows:
@@ -201,7 +201,8 @@ def table(rows: list[dict[str, Any]]) -> str:
             continue
         calls = ", ".join(f"{n} {name}" for name, n in r["library_calls"].items()) or "none"
         lines.append(
-            f"{first}{r['seconds_to_compile']} ({r['cpu_seconds_to_compile']}) | {r['arguments_mib']} | {r['temporaries_mib']} | "
+            f"{first}{r['seconds_to_compile']} ({r['cpu_seconds_to_compile']}) | "
+            f"{r['arguments_mib']} | {r['temporaries_mib']} | "
             f"{r['kernels_in_a_step']} | {calls} | {len(r['not_deterministic']) or 'none'} | "
             f"{r['gflop_in_a_step']}, {r['mb_in_a_step']} | "
             f"{r['roofline_us_a_step']} ({r['bound_by']}) |"
