@@ -157,6 +157,7 @@ def measure(name: str, task_name: str, width: int) -> dict[str, Any]:
     done = lowered.compile(CUDA if platform == "cuda" else {})
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - used
     memory, text = done.memory_analysis(), done.as_text()
+    assert memory and text
 
     def epoch(key_data: Any, n: Any, values: Any, state: Any, train: Any) -> Any:
         key = jax.random.wrap_key_data(key_data, impl=keys.IMPL)

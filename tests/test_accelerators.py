@@ -122,7 +122,7 @@ ENTRY %main (a: (f32[4,8], f32[100,3])) -> (f32[4,8], f32[100,3]) {
 
 
 def test_kernels_and_traffic_of_a_step():
-    """128 bytes of w read and written by the fusion, read twice by the product, its 64; its 16 of room not."""
+    """128 bytes of w read and written by the fusion, read twice by the product, its 64."""
     assert compiled.step(COMPILED, 100) == compiled.Step(2, 128 * 4 + 64)
     assert compiled.calls(COMPILED) == {"__cublas$lt$matmul": 1}
     with pytest.raises(ValueError, match="gradient"):
