@@ -18,6 +18,8 @@ VENV := .venv$(if $(filter-out 3.11,$(VERSION)),-$(VERSION))
 OF_VERSION := $(if $(filter-out 3.11,$(VERSION)),-3.12).txt
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
+# Compilers for devices that are not here come with the newest JAX only.
+FOREIGN := .venv-accelerators
 LOCKED := install --require-hashes --no-deps --no-build-isolation
 
 # What writes the lock; nothing else needs it.
@@ -29,7 +31,7 @@ ALL := --upgrade pyproject.toml --extra report --extra judge --extra test --extr
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro bench judge \
-	compare hyperparameters cartpole gpu check format wheel lock clean
+	compare hyperparameters cartpole gpu accelerators check format wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -87,6 +89,9 @@ compare: venv ## tuners on real trainings, at equal training steps
 gpu: ## lanes on a GPU: speed and bits, into experiments/results/gpu.json; see GPU_PYTHON
 	$(GPU_PYTHON) -m experiments.gpu $(ARGS)
 
+accelerators: $(FOREIGN)/.done ## Train_N compiled for GPUs and TPUs that are not here; Python 3.12 or newer
+	$(FOREIGN)/bin/python -m experiments.accelerators $(ARGS)
+
 check: venv ## formatting, lint and types, changing nothing
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
@@ -119,6 +124,8 @@ lock: ## write requirements/*.txt anew, with the newest releases that pyproject.
 		$(COMPILE) $$python pyproject.toml --extra report -c requirements/lock$$suffix \
 			-o requirements/run$$suffix || exit; \
 	done
+	$(COMPILE) 3.12 requirements/accelerators.in -c requirements/lock-3.12.txt \
+		-o requirements/accelerators.txt
 
 clean: ## remove everything that these targets made
 	rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .hypothesis
@@ -139,6 +146,17 @@ $(VENV)/.run: requirements/build.txt requirements/run$(OF_VERSION) pyproject.tom
 $(VENV)/.done: $(VENV)/.run requirements/lock$(OF_VERSION)
 	@echo "adding what tests and checks need, from requirements/lock$(OF_VERSION): 0.4 GB"
 	@$(PIP) $(LOCKED) -r requirements/lock$(OF_VERSION)
+	@touch $@
+
+$(FOREIGN)/.done: requirements/build.txt requirements/run-3.12.txt requirements/accelerators.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { \
+		echo "make accelerators needs Python 3.12 or newer, and '$(PYTHON)' is not:" \
+			"name one that is, as in 'make PYTHON=python3.13 accelerators'"; exit 1; }
+	@echo "making $(FOREIGN): a few minutes, 2.6 GB"
+	@$(PYTHON) -m venv --clear $(FOREIGN)
+	@for file in $^; do \
+		$(FOREIGN)/bin/python -m pip --disable-pip-version-check -qq $(LOCKED) -r $$file || exit 1; \
+	done
 	@touch $@
 
 # PyTorch is not in the lock: its builds differ from machine to machine, and only bench wants it.

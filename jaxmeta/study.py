@@ -7,6 +7,7 @@ it is a function of that identity.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from operator import index
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from jaxmeta.record.cache import Cache
 from jaxmeta.record.journal import FIRST_PREV, FORMAT, Journal, JournalError, Line
 from jaxmeta.replay import compare, replay
 from jaxmeta.space import Axis, Space
-from jaxmeta.training import Lanes, Trainable, Training, admit, lanes_here
+from jaxmeta.training import Lanes, Programs, Trainable, Training, admit, lanes_here
 from jaxmeta.trial import Decision, Result, Trial, Values
 from jaxmeta.tuning import KEYS, Chains, ThreeWay, Tuner, from_record, to_record
 
@@ -67,7 +68,7 @@ class Study:
       keys: of the trials: "independent" (the poster's; another key in every iteration) or
         "paired" (one key for all iterations, so that a position is tried once in a chain);
         None: as the tuner likes it best.
-      lanes: trials in one compiled program; None: by the kind of device, `lanes_here`.
+      lanes: trials in one compiled program; None: by the device and its memory, `lanes_here`.
       fixed: values of hyperparameters that are not tuned, where the task's own are not wanted.
     """
 
@@ -115,6 +116,14 @@ class Study:
         tuned = self.tuner.space.names
         return {n: v for n, v in {**self.task.defaults, **self.fixed}.items() if n not in tuned}
 
+    @cached_property
+    def _lanes(self) -> Lanes:
+        def memory_of(lanes: Lanes) -> int:
+            programs = Programs(self.task, self.training, self.constants, self.scored_on, lanes)
+            return programs.of(self.tuner.space.values(self.tuner.space.start)).go_on.memory
+
+        return self.lanes or lanes_here(memory_of=memory_of)
+
     def recipe(self, folder: Path | str = "") -> Recipe:
         """What an engine needs to run this study's trials, saving those in progress there."""
         space = self.tuner.space
@@ -124,7 +133,7 @@ class Study:
             self.constants,
             space.values(space.start),
             self.scored_on,
-            self.lanes or lanes_here(),
+            self._lanes,
             str(folder),
         )
 
@@ -142,7 +151,7 @@ class Study:
             "chains": self.chains,
             "replicates": self.replicates,
             "keys": self.keys,
-            "lanes": asdict(self.lanes or lanes_here()),
+            "lanes": asdict(self._lanes),
             "score": {
                 "kind": task.kind,
                 "meaning": task.meaning,

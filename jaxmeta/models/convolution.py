@@ -25,18 +25,38 @@ CHANNELS = 8
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """float32[B, H, W, in], float32[k, k, in, out] with k odd -> float32[B, H, W, out]."""
     even = x.shape[1] % 2 == x.shape[2] % 2 == 0
-    return join(
-        winograd.convolve(x, kernel) if even and _wide(kernel) else by_patches(1, x, kernel)
-    )
+    return join(_by_platform(2 if even and _wide(kernel) else 1, x, kernel))
 
 
 def convolve_blocks(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`convolve` before `join`, in blocks of 2x2; H and W even: float32[4, H/2, W/2, B, out]."""
-    return winograd.convolve(x, kernel) if _wide(kernel) else by_patches(2, x, kernel)
+    return _by_platform(2, x, kernel)
 
 
 def _wide(kernel: jax.Array) -> bool:
     return kernel.shape[0] == winograd.KERNEL and kernel.shape[2] >= CHANNELS
+
+
+def _by_platform(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Winograd's filtering on a CPU alone: elsewhere factors of a product are rounded to 11 or 8
+    bits, as JAX does by default, and its error is ten times that of patches. A TPU has a unit for
+    convolutions; on a GPU they are a library's choice of the day, and products are not."""
+    patched = partial(by_patches, block)
+    on_cpu = winograd.convolve if block == 2 and _wide(kernel) else patched
+    return lax.platform_dependent(
+        x, kernel, cpu=on_cpu, tpu=partial(by_xla, block), default=patched
+    )
+
+
+def by_xla(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """As `by_patches`, by XLA's own convolution."""
+    y = lax.conv_general_dilated(
+        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    batch, height, width, features = y.shape
+    y = y.reshape(batch, height // block, block, width // block, block, features)
+    y = y.transpose(2, 4, 1, 3, 0, 5)
+    return y.reshape(block**2, height // block, width // block, batch, features)
 
 
 def join(y: jax.Array) -> jax.Array:

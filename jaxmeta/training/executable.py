@@ -17,6 +17,7 @@ class Executable:
       compiled: the program as XLA compiled it, without what says where in which file it was
         written, and in how many parts its loops run.
       threads: the size of XLA's thread pool, or "any" where it changes no bit.
+      memory: the bytes that a run takes on the device: arguments, results, temporaries and code.
     """
 
     def __init__(self, function: Any, device: Any, *arguments: Any) -> None:
@@ -27,6 +28,7 @@ class Executable:
             lowered = traced.lower()
             self._run = lowered.compile()
         text = self._run.as_text() or ""
+        self.memory: int = _memory(self._run.memory_analysis())
         self._device = device
         self.written: str = lowered.as_text()
         self.compiled: str = _unlocated(text)
@@ -36,6 +38,14 @@ class Executable:
     def __call__(self, *arguments: Any) -> Any:
         """Its results; they are tied to the device, also where none of the arguments is."""
         return jax.device_put(self._run(*arguments), self._device)
+
+
+def _memory(found: Any) -> int:
+    """What XLA says that a run takes; what is donated counts once, and 0 where it says nothing."""
+    if found is None:
+        return 0
+    taken = found.argument_size_in_bytes + found.output_size_in_bytes - found.alias_size_in_bytes
+    return taken + found.temp_size_in_bytes + found.generated_code_size_in_bytes
 
 
 def _unlocated(hlo: str) -> str:

@@ -13,6 +13,7 @@ import jax
 from jax import lax
 
 FORMULATIONS = ("map", "vmap")
+WIDEST = 16  # lanes that nobody asked for; look-ahead finds little for more of them to do
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,45 @@ class Lanes:
         return lax.map(lambda lane: one(*lane), lanes)
 
 
-def lanes_here(width: int | None = None, formulation: str | None = None) -> Lanes:
-    """What is given, and the rest by the kind of device.
+def lanes_here(
+    width: int | None = None,
+    formulation: str | None = None,
+    memory_of: Callable[[Lanes], int] | None = None,
+) -> Lanes:
+    """What is given, and the rest by the kind of device and its memory.
 
     On a CPU lanes in one program gain nothing (`make bench`), so there is one; several devices or
-    worker processes are its lanes. A GPU is filled by many small trainings at once.
+    worker processes are its lanes. A GPU is filled by many small trainings at once: by 16 of them,
+    or by fewer where so many take more than half of the memory that the device says it has.
+
+    Args:
+      memory_of: the bytes that a program of such lanes takes, as its compiler says; it may raise
+        what the compiler does where they are too many. None: they are not asked for.
     """
     cpu = jax.default_backend() == "cpu"
-    default = 1 if cpu else 16
-    return Lanes(default if width is None else width, formulation or ("map" if cpu else "vmap"))
+    formulation = formulation or ("map" if cpu else "vmap")
+    if width is None and memory_of and not cpu and (limit := _memory()):
+        return fitting(formulation, memory_of, limit // 2)  # other variants want some as well
+    return Lanes((1 if cpu else WIDEST) if width is None else width, formulation)
+
+
+def fitting(formulation: str, memory_of: Callable[[Lanes], int], limit: int) -> Lanes:
+    """The most lanes, of 16, 8, 4, 2 and 1, whose program takes at most `limit` bytes; or one."""
+    width = WIDEST
+    while width > 1 and not _fits(Lanes(width, formulation), memory_of, limit):
+        width //= 2
+    return Lanes(width, formulation)
+
+
+def _fits(lanes: Lanes, memory_of: Callable[[Lanes], int], limit: int) -> bool:
+    try:
+        return memory_of(lanes) <= limit
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return False
+
+
+def _memory() -> int | None:
+    """The bytes of the device that JAX may use; None where it does not say."""
+    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")

@@ -53,9 +53,12 @@ def sums_are_fixed(jaxpr: Any, known: frozenset[str] = BY_ENTRY) -> bool:
 
 def _is_fixed(equation: Any, known: frozenset[str]) -> bool:
     name = equation.primitive.name
+    if platforms := equation.params.get("branches_platforms"):  # one of them is for a CPU
+        here = next(n for n, names in enumerate(platforms) if names is None or "cpu" in names)
+        return sums_are_fixed(equation.params["branches"][here], known)
     if name in CALLS:
-        inner = CHOICES if name == "reduce" else known
-        return all(sums_are_fixed(jaxpr, inner) for jaxpr in _inner(equation.params))
+        rules = CHOICES if name == "reduce" else known
+        return all(sums_are_fixed(jaxpr, rules) for jaxpr in inner(equation.params))
     if not any(jnp.issubdtype(out.aval.dtype, jnp.inexact) for out in equation.outvars):
         return True  # whole numbers have the same sum in any order
     return name in known
@@ -71,12 +74,12 @@ def products_are_fixed(compiled: str) -> bool:
     return True
 
 
-def _inner(params: Any) -> Iterator[Any]:
+def inner(params: Any) -> Iterator[Any]:
     """The jaxprs among the parameters of an equation."""
     if isinstance(params, dict):
         params = tuple(params.values())
     if isinstance(params, tuple | list):
         for value in params:
-            yield from _inner(value)
+            yield from inner(value)
     elif hasattr(params, "eqns"):
         yield params

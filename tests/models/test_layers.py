@@ -12,8 +12,8 @@ import pytest
 from flax import linen as nn
 
 from jaxmeta import keys
-from jaxmeta.models import layers
-from jaxmeta.models.convolution import by_patches, join
+from jaxmeta.models import convolution, layers, winograd
+from jaxmeta.models.convolution import by_patches, by_xla, join
 from jaxmeta.models.poster import PosterNet, truncated_normal
 from jaxmeta.models.winograd import A_T, B_T, SCALE, G
 from jaxmeta.models.winograd import convolve as by_winograd
@@ -138,6 +138,41 @@ def test_winograd_is_near_double_precision() -> None:
 
         for a, b, error in zip(both(x, kernel, dy), exact, errors, strict=True):
             assert np.abs(a - b).max() < error * np.abs(b).max()
+
+
+@pytest.mark.parametrize("block", [1, 2])
+def test_the_convolution_of_a_tpu_is_that_of_patches(block: int) -> None:
+    x, kernel = draw(3, 6, 8, 4), draw(5, 5, 4, 3, seed=1)
+    dy = draw(block**2, 6 // block, 8 // block, 3, 3, seed=2)
+    found = []
+    for convolve in by_xla, by_patches:
+        y, pull = jax.vjp(partial(convolve, block), x, kernel)
+        found.append((y, *pull(dy)))
+    chex.assert_trees_all_close(*found, rtol=1e-5, atol=1e-4)
+
+
+def rounded_product(bits: int):
+    """`contract` of a device that rounds the factors to so many bits of mantissa."""
+
+    def contract(subscripts, a, b):
+        return jnp.einsum(subscripts, *(jax.lax.reduce_precision(v, 8, bits) for v in (a, b)))
+
+    return contract
+
+
+@pytest.mark.parametrize("bits", [7, 10])  # bfloat16, TF32
+def test_winograd_is_not_for_rounded_factors(monkeypatch, bits: int) -> None:
+    """Why it is for CPUs alone: the errors that the README states, of the poster's second layer."""
+    x, kernel = jnp.abs(draw(8, 14, 14, 32)), draw(5, 5, 32, 64, seed=1) * 0.1
+    exact = by_patches(2, x, kernel)
+    for module in convolution, winograd:
+        monkeypatch.setattr(module, "contract", rounded_product(bits))
+    patches, tiles = (
+        float(jnp.abs(y - exact).max() / jnp.abs(exact).max())
+        for y in (by_patches(2, x, kernel), by_winograd(x, kernel))
+    )
+    print(f"{bits} bits: patches {patches:.2%}, Winograd {tiles:.2%}")
+    assert tiles > 5 * patches > 0
 
 
 def test_dense_is_flaxs() -> None:

@@ -4,6 +4,7 @@ Digests of all weights are compared. Networks of `jaxmeta.models` keep their bit
 and formulation; Flax's own layers keep them at one width, which is why it is part of the record.
 """
 
+import jax
 import numpy as np
 import optax
 import pytest
@@ -12,6 +13,7 @@ from flax import linen as nn
 from jaxmeta import keys, tasks
 from jaxmeta.supervised import classification
 from jaxmeta.training import Lanes, Program, Stack, Training, lanes_here, train
+from jaxmeta.training import lanes as lanes_module
 from jaxmeta.training.lanes import FORMULATIONS
 
 RATES = [0.01, 0.003, 0.03, 0.001]
@@ -168,6 +170,40 @@ def test_one_program_serves_every_filling(programs):
 def test_lanes_by_the_kind_of_device():
     assert lanes_here() == Lanes(1, "map")  # tests run on a CPU
     assert lanes_here(3) == Lanes(3, "map") and lanes_here(2, "vmap") == Lanes(2, "vmap")
+
+
+def test_lanes_by_the_memory_of_the_device(monkeypatch):
+    """A GPU is played: it says what it has, and the compiler what each width takes."""
+    asked = []
+
+    def memory_of(lanes):
+        asked.append(lanes.width)
+        if lanes.width > 8:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: so much memory is not there")
+        return 100 * lanes.width
+
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(lanes_module, "_memory", lambda: 800)
+    assert lanes_here(memory_of=memory_of) == Lanes(4, "vmap")
+    assert asked == [16, 8, 4]
+    monkeypatch.setattr(lanes_module, "_memory", lambda: 10)
+    assert lanes_here(memory_of=memory_of) == Lanes(1, "vmap")
+    monkeypatch.setattr(lanes_module, "_memory", lambda: None)
+    assert lanes_here(memory_of=memory_of) == lanes_here() == Lanes(16, "vmap")
+    assert lanes_here(32, memory_of=memory_of) == Lanes(32, "vmap")
+
+
+def test_any_other_fault_of_the_compiler_is_raised():
+    def memory_of(lanes):
+        raise jax.errors.JaxRuntimeError("INTERNAL: a fault")
+
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
+        lanes_module.fitting("vmap", memory_of, 1)
+
+
+def test_more_lanes_take_more_memory(programs):
+    one, three = programs(1, "vmap").go_on.memory, programs(3, "vmap").go_on.memory
+    assert 0 < one < three
 
 
 @pytest.mark.parametrize("bad", [{"width": 0}, {"formulation": "pmap"}])

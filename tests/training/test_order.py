@@ -96,3 +96,14 @@ def test_without_such_a_layer_it_is():
 def test_whole_numbers_have_one_sum():
     assert is_fixed(lambda x: (x.sum(), x.argmax(), jnp.cumsum(x)), jnp.arange(9))
     assert not is_fixed(lambda x: x.sum(), jnp.arange(9.0))
+
+
+def test_of_what_goes_by_the_platform_the_part_for_a_cpu_counts():
+    def here(x):
+        return lax.platform_dependent(x, cpu=lambda x: 2 * x, default=jnp.cumsum)
+
+    def elsewhere(x):
+        return lax.platform_dependent(x, tpu=lambda x: 2 * x, default=jnp.cumsum)
+
+    assert is_fixed(here, jnp.ones(8))
+    assert not is_fixed(elsewhere, jnp.ones(8))
