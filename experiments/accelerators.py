@@ -235,22 +235,36 @@ def main() -> int:
         name, task, width = options.one
         print(json.dumps(measure(name, task, int(width))))
         return 0
-    rows = []
     options.out.parent.mkdir(parents=True, exist_ok=True)
+    failed = False
     for name in options.devices.split(","):
         for task in options.tasks.split(","):
             for width in map(int, options.lanes.split(",")):
-                rows.append(in_a_process(name, task, width))
-                print(table(rows[-1:]).splitlines()[-1], flush=True)
-                found = {"versions": versions(PACKAGES), "programs": rows}
-                options.out.write_text(json.dumps(found, indent=1) + "\n")
-                options.out.with_suffix(".md").write_text(
-                    f"Compiled for these devices, run on none of them; `make accelerators`.\n\n"
-                    f"{table(rows)}\n"
-                    + ", ".join(f"{n} {v}" for n, v in found["versions"].items())
-                    + "\n"
-                )
-    return int(any(r.get("failed") or r["not_deterministic"] for r in rows))
+                row = in_a_process(name, task, width)
+                write(options.out, row)
+                print(table([row]).splitlines()[-1], flush=True)
+                failed |= "failed" in row or bool(row["not_deterministic"])
+    return int(failed)
+
+
+def write(out: Path, *rows: dict[str, Any]) -> None:
+    """Put `rows` into the results, as JSON and as a table, beside those of the same versions."""
+    here = versions(PACKAGES)
+    found = json.loads(out.read_text()) if out.exists() else {}
+    kept = found["programs"] if found.get("versions") == here else []
+    named = {(r["task"], r["compiled_for"], int(r["lanes"])): r for r in [*kept, *rows]}
+    devices = [target.name for target in TARGETS.values()]
+
+    def place(key: tuple[str, str, int]) -> tuple[int, int, int]:
+        return list(tasks.TASKS).index(key[0]), devices.index(key[1]), key[2]
+
+    programs = [named[key] for key in sorted(named, key=place)]
+    out.write_text(json.dumps({"versions": here, "programs": programs}, indent=1) + "\n")
+    out.with_suffix(".md").write_text(
+        "Compiled for these devices, run on none of them; `make accelerators`. Seconds are those "
+        "of the machine\nthat compiled, and in brackets those that its cores worked.\n\n"
+        f"{table(programs)}\n" + ", ".join(f"{n} {v}" for n, v in here.items()) + "\n"
+    )
 
 
 if __name__ == "__main__":
