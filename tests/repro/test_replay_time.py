@@ -35,5 +35,5 @@ def test_a_hundred_decisions(tmp_path):
         inside.append(time.perf_counter() - started)
     print(
         f"\nreplay of 100 trainings: {statistics.median(inside):.3f} s; as a command, with Python "
-        f"and JAX to start, {statistics.median(whole):.2f} s (medians of 5)"
+        f"to start, {statistics.median(whole):.2f} s (medians of 5)"
     )
