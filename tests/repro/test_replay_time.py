@@ -9,7 +9,7 @@ import pytest
 from jaxmeta.record.journal import read
 from jaxmeta.replay import replay
 from jaxmeta.tuning import PosterRule
-from tests.report.lines import study_of, write
+from tests.report.lines import LOG, study_of, write
 from tests.repro.processes import finish, jaxmeta
 
 pytestmark = pytest.mark.repro
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.repro
 
 def test_a_hundred_decisions(tmp_path):
     scores = np.random.default_rng(0).integers(4000, 5000, 100)
-    study = study_of(PosterRule(i_max=100, noprog_max=100))
+    study = study_of(PosterRule(LOG, i_max=100, noprog_max=100))
 
     def curve(wanted):
         return [int(scores[wanted.i]), *[0] * study.training.patience]
