@@ -26,7 +26,8 @@ LOCKED := install --require-hashes --no-deps --no-build-isolation
 UV := uv==0.13.9
 COMPILE := build/lock/bin/uv pip compile --quiet --universal --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --python-version
-ALL := --upgrade pyproject.toml --extra report --extra judge --extra test --extra dev
+ALL := --upgrade pyproject.toml --extra report --extra drive --extra onnx --extra judge \
+	--extra test --extra dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -144,7 +145,7 @@ $(VENV)/.run: requirements/build.txt requirements/run$(OF_VERSION) pyproject.tom
 	@touch $@
 
 $(VENV)/.done: $(VENV)/.run requirements/lock$(OF_VERSION)
-	@echo "adding what tests and checks need, from requirements/lock$(OF_VERSION): 0.4 GB"
+	@echo "adding what tests and checks need, from requirements/lock$(OF_VERSION): 0.7 GB"
 	@$(PIP) $(LOCKED) -r requirements/lock$(OF_VERSION)
 	@touch $@
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.repro
 
 def test_a_hundred_decisions(tmp_path):
     scores = np.random.default_rng(0).integers(4000, 5000, 100)
-    study = study_of(PosterRule(LOG, i_max=100, noprog_max=100))
+    study = study_of(PosterRule(LOG, i_max=100, noprog_max=100), test=False)
 
     def curve(wanted):
         return [int(scores[wanted.i]), *[0] * study.training.patience]
