@@ -26,8 +26,8 @@ LOCKED := install --require-hashes --no-deps --no-build-isolation
 UV := uv==0.13.9
 COMPILE := build/lock/bin/uv pip compile --quiet --universal --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --python-version
-ALL := --upgrade pyproject.toml --extra report --extra drive --extra onnx --extra judge \
-	--extra test --extra dev
+ALL := --upgrade pyproject.toml --extra report --extra drive --extra onnx --extra ray \
+	--extra judge --extra test --extra dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

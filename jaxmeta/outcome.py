@@ -9,6 +9,7 @@ import jax
 from rich.console import Console
 
 from jaxmeta import display, keys, study, tasks, tuning
+from jaxmeta.engine.place import LOCAL, Place
 from jaxmeta.engine.scheduler import AUTO
 from jaxmeta.record import lines as record
 from jaxmeta.record import weights
@@ -173,6 +174,7 @@ def tune(
     chains: int = 1,
     replicates: int = 1,
     trial_keys: str | None = None,
+    place: Place = LOCAL,
     **options: Any,
 ) -> Outcome:
     """Run a study, and give what it found.
@@ -188,8 +190,8 @@ def tune(
       show: write what happens to the terminal.
       options: of the tuner, `i_max` for example.
       trial_keys: see `Study.keys`.
-      seed, workers, lookahead, keep_weights, scored_on, chains, replicates: see `Study`,
-        `run`.
+      seed, workers, lookahead, keep_weights, scored_on, chains, replicates, place: see
+        `Study`, `run`.
 
     Raises:
       ValueError: something of this does not fit.
@@ -218,7 +220,7 @@ def tune(
     )
     if show:
         with display.watcher(Console(), wanted) as watcher:
-            study.run(wanted, out, watcher, workers, lookahead, keep_weights)
+            study.run(wanted, out, watcher, workers, lookahead, keep_weights, place)
     else:
-        study.run(wanted, out, None, workers, lookahead, keep_weights)
+        study.run(wanted, out, None, workers, lookahead, keep_weights, place)
     return load(out)

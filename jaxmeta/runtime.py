@@ -17,6 +17,7 @@ from pathlib import Path
 
 VARIABLES = ("PJRT_NPROC", "NPROC")  # where XLA looks for the size, the first one first
 ROWS = 32769
+_pinned: list[str] = []
 
 
 def pin() -> None:
@@ -25,6 +26,12 @@ def pin() -> None:
     started = bridge and bridge.backends_are_initialized()
     if not started and all(_number(os.environ.get(name)) is None for name in VARIABLES):
         os.environ["NPROC"] = str(cores())
+        _pinned.append(os.environ["NPROC"])
+
+
+def pinned() -> bool:
+    """Whether `pin` settled it in this process, and not the user."""
+    return os.environ.get("NPROC") in _pinned
 
 
 def cores(root: Path = Path("/")) -> int:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jaxmeta import engine, keys, tasks, testing
-from jaxmeta.engine import Engine, Recipe
+from jaxmeta.engine import Engine, Place, Recipe
+from jaxmeta.engine.place import LOCAL
 from jaxmeta.engine.scheduler import AUTO, Scheduler, Utilization
 from jaxmeta.record import checkpoint, environment, lines, schema, weights
 from jaxmeta.record.cache import Cache
@@ -230,6 +231,7 @@ def run(
     workers: int = 0,
     lookahead: int | None = AUTO,
     keep_weights: bool = True,
+    place: Place = LOCAL,
 ) -> Line:
     """Run `study` into the new folder `folder`; the journal's last line.
 
@@ -239,6 +241,7 @@ def run(
       lookahead: run trials that may be needed at most so many iterations ahead, in lanes that
         would idle; 0: none, AUTO: as far as it takes to fill them. Changes nothing but the time.
       keep_weights: keep those of the recommended trial in the folder, as an Orbax checkpoint.
+      place: the machines; on a cluster 0 workers are as many as it has room for.
 
     Raises:
       JournalError: the folder is not new or empty, or the disk did not take a line.
@@ -247,7 +250,7 @@ def run(
     keep = Path(folder) / weights.FOLDER if keep_weights else None
     with (
         Journal.create(Path(folder)) as journal,
-        engine.start(study.recipe(folder), workers) as runner,
+        engine.start(study.recipe(folder), workers, place) as runner,
     ):
         spoken = {**study.configuration(), "environment": surroundings(runner, study.tuner)}
         first = {"prev": FIRST_PREV, "line": "study", "format": FORMAT, **spoken}
@@ -268,6 +271,7 @@ def resume(
     lookahead: int | None = AUTO,
     allow_download: bool = False,
     keep_weights: bool = True,
+    place: Place = LOCAL,
 ) -> Line:
     """Go on with the study in `folder`, to the journal that it would have had uninterrupted.
 
@@ -277,7 +281,8 @@ def resume(
         None: by the name in the record, which must be one of this package's.
       accept_environment: go on although versions, flags or device are not those of the record; a
         line of the journal says so.
-      watcher, workers, lookahead, keep_weights: as for `run`, and free to be others than before.
+      watcher, workers, lookahead, keep_weights, place: as for `run`, and free to be others than
+        before.
       allow_download: whether data that are not on this machine may be downloaded.
 
     Raises:
@@ -296,7 +301,7 @@ def resume(
         chains = replay(journal.lines, checked=True)
         if journal.lines[-1]["line"] == "end":
             return journal.lines[-1]
-        with engine.start(study.recipe(folder), workers) as runner:
+        with engine.start(study.recipe(folder), workers, place) as runner:
             here = surroundings(runner, study.tuner)
             changes = environment.differences(lines.environments(journal.lines)[-1], here)
             if changes and not accept_environment:

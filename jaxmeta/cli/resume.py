@@ -6,7 +6,7 @@ import argparse
 from jaxmeta import display, study
 from jaxmeta.cli.common import add_folder, add_trust
 from jaxmeta.cli.console import console
-from jaxmeta.cli.running import add_running, stopped
+from jaxmeta.cli.running import add_running, place_of, stopped
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
                 lookahead=options.lookahead,
                 allow_download=options.allow_download,
                 keep_weights=options.keep_weights == "best",
+                place=place_of(options),
             )
     except KeyboardInterrupt:
         return stopped(options.folder)

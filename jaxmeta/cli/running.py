@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jaxmeta import exits
 from jaxmeta.cli.common import WORKERS
+from jaxmeta.engine.place import Place
 from jaxmeta.engine.scheduler import AUTO
 from jaxmeta.plain import plain
 
@@ -21,6 +22,26 @@ def add_running(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("the journal is the same whatever is said here")
     group.add_argument("--workers", **WORKERS)
     group.add_argument(
+        "--engine",
+        default="local",
+        metavar="local|ray[=ADDRESS]",
+        help="where workers are: on this machine, or on a Ray cluster: that at host:port, else "
+        "that of RAY_ADDRESS, else a new one on this machine; 0 workers are there as many as it "
+        "has room for, now and later",
+    )
+    group.add_argument(
+        "--cpus-per-worker", type=float, metavar="N", help="of the cluster (default: 1)"
+    )
+    group.add_argument(
+        "--gpus-per-worker", type=float, metavar="N", help="of the cluster (default: 0)"
+    )
+    group.add_argument(
+        "--scratch",
+        metavar="DIR",
+        help="where the machines of a cluster save trials in progress, a folder that all of them "
+        "reach (default: nowhere; a trial whose worker dies begins again)",
+    )
+    group.add_argument(
         "--lookahead",
         type=_lookahead,
         default=AUTO,
@@ -34,6 +55,14 @@ def add_running(command: argparse.ArgumentParser) -> None:
         default="best",
         help="keep the weights of the recommended trial in the study's folder (default: best)",
     )
+
+
+def place_of(options: argparse.Namespace) -> Place:
+    """Where the command line wants trials to run."""
+    engine, _, address = options.engine.partition("=")
+    names = ("cpus_per_worker", "gpus_per_worker", "scratch")
+    given = {name: getattr(options, name) for name in names}
+    return Place(engine, address, **{n: v for n, v in given.items() if v is not None})
 
 
 def _lookahead(text: str) -> int | None:

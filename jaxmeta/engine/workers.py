@@ -6,8 +6,6 @@ replaced and its trainings are given to others, which go on from what it saved; 
 parent dies ends itself.
 """
 
-import copyreg
-import os
 import socket
 import subprocess
 import sys
@@ -16,16 +14,11 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-import cloudpickle
-import jax
-
 from jaxmeta.engine.protocol import Event, Job, Recipe
+from jaxmeta.engine.sending import environment_of, packed, searched
+from jaxmeta.engine.shares import shares
 from jaxmeta.record import environment
 from jaxmeta.record.journal import JournalError
-
-# Functions with a gradient of their own go by name, like all others of a module.
-for kind in (jax.custom_vjp, jax.custom_jvp):
-    copyreg.pickle(kind, lambda function: function.__qualname__)
 
 START = """import sys
 sys.path += [path for path in sys.argv[2:] if path not in sys.path]
@@ -40,13 +33,7 @@ class Workers:
     """`n` processes at work for one study; the lanes are those of all of them."""
 
     def __init__(self, recipe: Recipe, n: int) -> None:
-        try:
-            self._recipe = cloudpickle.dumps(recipe)
-        except Exception as error:  # whatever the user's objects raise
-            raise ValueError(
-                f"a task must be made of what can be sent to worker processes, and is not "
-                f"({error}); run without workers, or define its functions at the top of a module"
-            ) from error
+        self._recipe = packed(recipe)
         self._n = n
         self._workers: list[_Worker] = []
         self._wanted: list[Job] = []
@@ -96,17 +83,7 @@ class Workers:
         """Give each worker its part of what is wanted: what it has, and new ones where it has
         room."""
         wanted = [job for job in self._wanted if job.name not in self._done]
-        names = {job.name for job in wanted}
-        shares = {w: [job for job in w.jobs if job.name in names] for w in self._workers}
-        taken = {job.name for share in shares.values() for job in share}
-        free = [job for job in wanted if job.name not in taken]
-        while free:
-            # Where most room is, so that no worker has two while another has none.
-            roomiest = max(self._workers, key=lambda w: w.lanes - len(shares[w]))
-            if roomiest.lanes <= len(shares[roomiest]):
-                break
-            shares[roomiest].append(free.pop(0))
-        for worker, share in shares.items():
+        for worker, share in zip(self._workers, shares(wanted, self._workers), strict=True):
             worker.give(share)
 
     def _listen(self) -> None:
@@ -160,9 +137,9 @@ class _Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START, str(theirs.fileno()), *_searched()],
+                [sys.executable, "-P", "-c", START, str(theirs.fileno()), *searched()],
                 pass_fds=[theirs.fileno()],
-                env=_environment(),
+                env=environment_of(),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the parent, who tells its workers
             )
@@ -181,24 +158,3 @@ class _Worker:
             self.jobs = jobs
             with suppress(OSError):  # as above
                 self.connection.send(jobs)
-
-
-def _searched() -> list[str]:
-    """The folders in which this process has found modules, for the end of a worker's path: what the
-    study imports its worker must find, and nothing new."""
-    folders = set()
-    for name, module in list(sys.modules.items()):
-        if file := getattr(module, "__file__", None):
-            folder, file = os.path.split(os.path.abspath(file))
-            for _ in range(name.count(".") + file.startswith("__init__.")):
-                folder = os.path.dirname(folder)
-            folders.add(folder)
-    return [path for path in dict.fromkeys(map(os.path.abspath, sys.path)) if path in folders]
-
-
-def _environment() -> dict[str, str]:
-    """This process's own; an empty entry of PYTHONPATH would be the current folder."""
-    paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    joined = os.pathsep.join(paths)
-    return {**given, "PYTHONPATH": joined} if joined else given

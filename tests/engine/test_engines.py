@@ -14,7 +14,7 @@ import pytest
 from flax import linen as nn
 
 from jaxmeta import Study, Training, arrays, classification, keys, tasks
-from jaxmeta.engine import Job, Local, Workers, worker, workers
+from jaxmeta.engine import Job, Local, Workers, sending, worker, workers
 from jaxmeta.engine.local import programs_of
 from jaxmeta.engine.scheduler import job, run_all
 from jaxmeta.record import checkpoint
@@ -146,10 +146,10 @@ def test_a_worker_takes_nothing_from_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "study")
     monkeypatch.setattr(sys, "path", ["", str(tmp_path / "study"), *sys.path, str(tmp_path)])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", os.environ.get("PYTHONPATH", "")]))
-    assert str(tmp_path / "study") not in workers._searched()
-    assert str(tmp_path) not in workers._searched()  # nothing was imported from there yet
+    assert str(tmp_path / "study") not in sending.searched()
+    assert str(tmp_path) not in sending.searched()  # nothing was imported from there yet
     importlib.import_module("found")
-    assert str(tmp_path) == workers._searched()[-1]
+    assert str(tmp_path) == sending.searched()[-1]
     with Workers(recipe(), 1) as engine:
         assert engine.lanes == 1
     assert not (tmp_path / "study" / "pwned").exists()

@@ -1,0 +1,305 @@
+"""Trials on the machines of a Ray cluster (docs.ray.io): actors, each with a local engine inside.
+
+As many as the cluster has room for, or as the user says. They join when their machine does; one
+that dies is replaced, and its trials are given to others. An actor has one call in flight, `step`:
+run these, and say what the next epoch brought. So a trial that is not wanted any more is given up
+at the end of an epoch, as by every engine.
+"""
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from jaxmeta import runtime
+from jaxmeta.engine.local import Local
+from jaxmeta.engine.place import Place
+from jaxmeta.engine.protocol import Event, Job, Recipe
+from jaxmeta.engine.sending import environment_of, packed, searched
+from jaxmeta.engine.shares import shares
+from jaxmeta.record import environment
+from jaxmeta.record.journal import JournalError
+
+PATIENCE = 1.0  # seconds between two looks at what the cluster has
+# So many actors may die without an epoch finished by any, beside one for each that there is.
+DEATHS = 5
+# What a worker's process has of this one's environment: all that may change a bit, and the cache.
+INHERITED = ("JAX_", "XLA_", "TF_CPP_", "JAXMETA_")
+
+Files = dict[str, bytes]  # of a folder, by their paths in it
+
+
+class Worker:
+    """An actor: a local engine in a process of its own, on some machine."""
+
+    def __init__(self, recipe: bytes, folders: list[str]) -> None:
+        sys.path += [path for path in folders if path not in sys.path]
+        self._engine = Local(cloudpickle.loads(recipe)).__enter__()
+        self._kept = tempfile.mkdtemp()
+
+    def begin(self) -> tuple[int, dict[str, Any]]:
+        return self._engine.lanes, self._engine.surroundings()
+
+    def step(self, jobs: list[Job]) -> tuple[list[Event], dict[str, Files]]:
+        """Run `jobs`, and nothing else, to the next end of an epoch; with what is to be kept."""
+        here = [job._replace(keep=self._folder(job)) if job.keep else job for job in jobs]
+        self._engine.want(here)
+        events = self._engine.next()
+        done = {event.name for event in events if event.done}
+        return events, {
+            job.name: files_of(job.keep) for job in here if job.keep and job.name in done
+        }
+
+    def rest(self) -> None:
+        """Nothing is wanted of it."""
+        self._engine.want([])
+
+    def _folder(self, job: Job) -> str:
+        return str(Path(self._kept, job.name))
+
+
+@dataclass(eq=False)
+class _Hired:
+    """An actor, as seen from here."""
+
+    actor: Any
+    lanes: int = 0  # until it has said how many
+    refused: bool = False
+    calling: bool = True  # a call is in flight, whose answer will come
+    jobs: list[Job] = field(default_factory=list)
+
+
+class RayCluster:
+    """Actors on a Ray cluster at work for one study; the lanes are those of all that have come.
+
+    Args:
+      recipe: what is trained. Its folder for trials in progress is `place.scratch`, which every
+        machine must reach by that path; "": a trial whose worker dies begins again.
+      workers: so many actors; 0: as many as the cluster has CPUs or GPUs for, now and later.
+      place: see `Place`.
+    """
+
+    def __init__(self, recipe: Recipe, workers: int, place: Place) -> None:
+        self._recipe = packed(replace(recipe, folder=place.scratch))
+        self._n, self._place = workers, place
+        self._hired: list[_Hired] = []
+        self._calls: dict[Any, _Hired] = {}  # what is in flight
+        self._wanted: list[Job] = []
+        self._done: set[str] = set()  # and are wanted by somebody who has not heard of it yet
+        self._events: list[Event] = []
+        self._surroundings: dict[str, Any] = {}
+        self._deaths = 0
+        self._ours = False  # the connection to the cluster
+
+    @property
+    def lanes(self) -> int:
+        return sum(worker.lanes for worker in self._hired)
+
+    def surroundings(self) -> dict[str, Any]:
+        return self._surroundings
+
+    def want(self, jobs: Sequence[Job]) -> None:
+        self._wanted = list(jobs)
+        self._done &= {job.name for job in jobs}
+        self._share()
+
+    def next(self) -> list[Event]:
+        while not self._events:
+            self._listen()
+        events, self._events = self._events, []
+        return events
+
+    def __enter__(self) -> "RayCluster":
+        self._ray, self._ours = _connected(self._place.address)
+        try:
+            self._sent = self._ray.put(self._recipe)
+            while not self.lanes:
+                self._listen()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._hired:
+            self._ray.kill(worker.actor)
+        self._hired, self._calls = [], {}
+        if self._ours:
+            self._ray.shutdown()
+
+    def _share(self) -> None:
+        wanted = [job for job in self._wanted if job.name not in self._done]
+        for worker, share in zip(self._hired, shares(wanted, self._hired), strict=True):
+            idle = bool(worker.jobs) and not share
+            worker.jobs = share
+            if worker.calling or worker.refused or not worker.lanes:
+                continue
+            if share:
+                self._call(worker, worker.actor.step.remote(share))
+            elif idle:
+                self._call(worker, worker.actor.rest.remote())
+
+    def _call(self, worker: _Hired, answer: Any) -> None:
+        worker.calling = True
+        self._calls[answer] = worker
+
+    def _listen(self) -> None:
+        """Hire where there is room; then wait until an actor answers or dies, or for a while."""
+        while len(self._hired) < (self._n or self._room()):
+            self._hire()
+        if not self._calls:  # nobody can answer, until somebody comes
+            time.sleep(PATIENCE)
+            return
+        ready, _ = self._ray.wait(list(self._calls), timeout=PATIENCE)
+        for answer in ready:
+            worker = self._calls.pop(answer)
+            worker.calling = False
+            try:
+                self._hear(worker, self._ray.get(answer))
+            except self._ray.exceptions.RayActorError as error:
+                self._lose(worker, error)
+            except self._ray.exceptions.RayTaskError as error:
+                raise error.cause or error from None
+            self._share()
+
+    def _hear(self, worker: _Hired, said: Any) -> None:
+        if not worker.lanes and not worker.refused:
+            self._begun(worker, *said)
+        elif said is not None:
+            events, kept = said
+            self._deaths = 0
+            for job in worker.jobs:
+                if job.name in kept and job.keep:
+                    write(Path(job.keep), kept[job.name])
+            self._done |= {event.name for event in events if event.done}
+            self._events += events
+
+    def _begun(self, worker: _Hired, lanes: int, surroundings: dict[str, Any]) -> None:
+        """An actor in another environment than the first one's gets nothing to do."""
+        self._surroundings = self._surroundings or surroundings
+        changes = environment.differences(self._surroundings, surroundings)
+        if not changes:
+            worker.lanes = lanes
+            return
+        # It stays, so that nobody is hired again in its place.
+        worker.refused = True
+        logging.getLogger("jaxmeta").warning(
+            "jaxmeta: all workers must have one environment, and one that came differs (%s); the "
+            "study goes on without it",
+            "; ".join(changes),
+        )
+
+    def _room(self) -> int:
+        """How many actors the machines that are there can hold."""
+        cpus, gpus = self._place.cpus_per_worker, self._place.gpus_per_worker
+        room = 0
+        for node in self._ray.nodes():
+            if node["Alive"]:
+                has = node["Resources"]
+                fits = [has.get("CPU", 0) // cpus] if cpus else []
+                fits += [has.get("GPU", 0) // gpus] if gpus else []
+                room += int(min(fits))
+        return room
+
+    def _hire(self) -> None:
+        actor = self._ray.remote(Worker).options(
+            num_cpus=self._place.cpus_per_worker,
+            num_gpus=self._place.gpus_per_worker,
+            max_restarts=0,  # we hire another at once; Ray's own way takes half a minute
+            runtime_env={"env_vars": self._variables()},
+        )
+        worker = _Hired(actor.remote(self._sent, searched()))
+        self._hired.append(worker)
+        self._call(worker, worker.actor.begin.remote())
+
+    def _variables(self) -> dict[str, str]:
+        """Those of this process that a worker needs, set before its JAX starts."""
+        here = environment_of()
+        given = {name: value for name, value in here.items() if name.startswith(INHERITED)}
+        if "PYTHONPATH" in here:
+            given["PYTHONPATH"] = here["PYTHONPATH"]
+        # What the user has settled holds everywhere; else a worker has as many as it was given.
+        for name in runtime.VARIABLES:
+            if name in here and not runtime.pinned():
+                given[name] = here[name]
+        if runtime.pinned():
+            given["NPROC"] = str(max(1, int(self._place.cpus_per_worker)))
+        return given
+
+    def _lose(self, worker: _Hired, error: Exception) -> None:
+        self._ray.kill(worker.actor)  # it may be a machine that cannot be reached just now
+        self._hired.remove(worker)
+        self._deaths += 1
+        if self._deaths > DEATHS + len(self._hired):
+            raise JournalError(
+                f"workers must stay alive, and {self._deaths} in a row ended (the last: "
+                f"{str(error).splitlines()[0]}); look for what ends them, memory for one, then "
+                "resume"
+            ) from error
+
+
+def _connected(address: str) -> tuple[Any, bool]:
+    """Ray, joined to the cluster at `address`; "": to that of RAY_ADDRESS, else to a new one. And
+    whether it was joined here, and is to be left at the end."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise ValueError(
+            "--engine ray needs the package ray, which is not installed; pip install 'jaxmeta[ray]'"
+        ) from error
+    was_there = ray.is_initialized()
+    if not was_there:
+        new = not (address or os.environ.get("RAY_ADDRESS"))
+        try:
+            ray.init(
+                address=address or None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({"include_dashboard": False} if new else {}),
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"a Ray cluster must answer at {address or 'RAY_ADDRESS'}, and does not ({error}); "
+                "start one: ray start --head"
+            ) from error
+    return ray, not was_there
+
+
+def files_of(folder: str) -> Files:
+    """All files below `folder`, which is removed."""
+    home = Path(folder)
+    found = {
+        path.relative_to(home).as_posix(): path.read_bytes()
+        for path in sorted(home.rglob("*"))
+        if path.is_file()
+    }
+    shutil.rmtree(home, ignore_errors=True)
+    return found
+
+
+def write(folder: Path, files: Files) -> None:
+    """The opposite of `files_of`, in the place of what is there."""
+    whole = folder.with_name(f"{folder.name}_{os.getpid()}")
+    try:
+        for name, content in files.items():
+            path = whole / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        shutil.rmtree(folder, ignore_errors=True)
+        whole.rename(folder)
+    except OSError as error:
+        shutil.rmtree(whole, ignore_errors=True)
+        raise JournalError(
+            f"{folder} must take the weights, and did not ({error}); make room, then "
+            f"jaxmeta resume {folder.parent}, or go on with --keep-weights none"
+        ) from error

@@ -1,0 +1,50 @@
+"""What a process that trains is sent: a recipe, where to look for modules, and its variables."""
+
+import copyreg
+import os
+import sys
+
+import cloudpickle
+import jax
+
+from jaxmeta.engine.protocol import Recipe
+
+# Functions with a gradient of their own go by name, like all others of a module.
+for kind in (jax.custom_vjp, jax.custom_jvp):
+    copyreg.pickle(kind, lambda function: function.__qualname__)
+
+
+def packed(recipe: Recipe) -> bytes:
+    """`recipe`, for `cloudpickle.loads`.
+
+    Raises:
+      ValueError: something in it cannot be sent.
+    """
+    try:
+        return cloudpickle.dumps(recipe)
+    except Exception as error:  # whatever the user's objects raise
+        raise ValueError(
+            f"a task must be made of what can be sent to worker processes, and is not "
+            f"({error}); run without workers, or define its functions at the top of a module"
+        ) from error
+
+
+def searched() -> list[str]:
+    """The folders in which this process has found modules, for the end of a worker's path: what the
+    study imports its worker must find, and nothing new."""
+    folders = set()
+    for name, module in list(sys.modules.items()):
+        if file := getattr(module, "__file__", None):
+            folder, file = os.path.split(os.path.abspath(file))
+            for _ in range(name.count(".") + file.startswith("__init__.")):
+                folder = os.path.dirname(folder)
+            folders.add(folder)
+    return [path for path in dict.fromkeys(map(os.path.abspath, sys.path)) if path in folders]
+
+
+def environment_of() -> dict[str, str]:
+    """This process's own; an empty entry of PYTHONPATH would be the current folder."""
+    paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    joined = os.pathsep.join(paths)
+    return {**given, "PYTHONPATH": joined} if joined else given

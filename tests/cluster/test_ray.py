@@ -1,0 +1,153 @@
+"""One study on a real Ray cluster of this machine: the journal of a laptop, byte for byte.
+
+    make cluster
+"""
+
+import random
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.repro.processes import NAME, begun, finish, jaxmeta
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'jaxmeta[ray]'")
+cluster_utils = pytest.importorskip("ray.cluster_utils")
+
+pytestmark = pytest.mark.cluster
+
+STUDY = ["tune", "spirals", "--preset", "logarithmic", "--p-eps", "0.05", "--epochs", "3"]
+SHORT = [*STUDY, "--i-max", "6"]
+LONG = [*STUDY, "--i-max", "40", "--noprog-max", "40", "--epochs", "40"]
+DESIGNS = {
+    "as it is": [],
+    "3 chains": ["--chains", "3"],
+    "3 replicates": ["--replicates", "3"],
+    "paired keys": ["--keys", "paired"],
+    "several axes": ["--tune", "learning_rate", "--tune", "batch_size=16,32,64"],
+}
+KILLS = 20
+
+
+class Nodes:
+    """A cluster whose head runs nothing, and machines of one core each."""
+
+    def __init__(self, n: int) -> None:
+        self.cluster = cluster_utils.Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+        )
+        self.nodes = [self.add() for _ in range(n)]
+
+    @property
+    def engine(self) -> str:
+        return f"ray={self.cluster.address}"
+
+    def add(self, **options):
+        return self.cluster.add_node(num_cpus=1, **options)
+
+    def kill(self, which: int) -> None:
+        """As a power cut does; another machine comes in its place."""
+        self.cluster.remove_node(self.nodes[which], allow_graceful=False)
+        self.nodes[which] = self.add()
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    cluster = Nodes(2)
+    yield cluster
+    cluster.cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory):
+    """The journal of a study in one process, run once."""
+    home, made = tmp_path_factory.mktemp("laptop"), {}
+
+    def journal(study: list[str]) -> bytes:
+        if tuple(study) not in made:
+            folder = home / str(len(made))
+            finish(jaxmeta(*study, "--out", folder))
+            made[tuple(study)] = (folder / NAME).read_bytes()
+        return made[tuple(study)]
+
+    return journal
+
+
+def workers_alive() -> list[str]:
+    rows = subprocess.check_output(["ps", "-eo", "pid,args"], text=True).splitlines()
+    return [row for row in rows if re.search(r"ray::Worker", row)]
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_the_journal_is_that_of_a_laptop(design, nodes, laptop, tmp_path):
+    study = [*SHORT, *DESIGNS[design]]
+    finish(jaxmeta(*study, "--out", tmp_path / "a", "--engine", nodes.engine))
+    assert (tmp_path / "a" / NAME).read_bytes() == laptop(study)
+    assert (tmp_path / "a" / "weights").is_dir()  # they came from the machine that had them
+    assert workers_alive() == []
+
+
+def test_one_at_a_time_and_a_number_of_workers(nodes, laptop, tmp_path):
+    for n, more in enumerate((["--lookahead", "0"], ["--workers", "1"])):
+        finish(jaxmeta(*SHORT, "--out", tmp_path / str(n), "--engine", nodes.engine, *more))
+        assert (tmp_path / str(n) / NAME).read_bytes() == laptop(SHORT)
+
+
+def test_machines_killed_at_random(nodes, laptop, tmp_path):
+    """Studies until so many machines were lost; with trials in progress saved, and without."""
+    rng, killed, studies = random.Random(0), 0, 0
+    while killed < KILLS:
+        folder = tmp_path / str(studies)
+        scratch = ["--scratch", tmp_path / f"scratch{studies}"] if studies % 2 else []
+        study = jaxmeta(*LONG, "--out", folder, "--engine", nodes.engine, *scratch)
+        while study.poll() is None:
+            time.sleep(rng.uniform(2, 8))
+            if study.poll() is None and begun(folder):
+                nodes.kill(rng.randrange(len(nodes.nodes)))
+                killed += 1
+        finish(study)
+        assert (folder / NAME).read_bytes() == laptop(LONG)
+        studies += 1
+    print(f"\n{killed} machines killed at random in {studies} studies: the same bytes")
+
+
+def test_the_driver_killed_and_resumed(nodes, laptop, tmp_path):
+    folder, kills = tmp_path / "a", 0
+    rng = random.Random(1)
+    study = jaxmeta(*LONG, "--out", folder, "--engine", nodes.engine)
+    while True:
+        time.sleep(rng.uniform(6, 14))
+        if study.poll() is not None or kills == 4:
+            break
+        study.send_signal(signal.SIGKILL)
+        study.wait()
+        kills += 1
+        again = ["resume", folder] if begun(folder) else [*LONG, "--out", folder]
+        study = jaxmeta(*again, "--engine", nodes.engine)
+    finish(study)
+    assert kills and (folder / NAME).read_bytes() == laptop(LONG)
+    until = time.monotonic() + 30
+    while workers_alive() and time.monotonic() < until:
+        time.sleep(0.5)
+    assert workers_alive() == []
+    print(f"\nthe driver killed {kills} times: the same bytes, and no worker left behind")
+
+
+def test_a_machine_with_another_flag_is_refused_by_name(nodes, laptop, tmp_path):
+    odd = nodes.add(env_vars={"XLA_FLAGS": "--xla_cpu_enable_fast_math=true"})
+    try:
+        study = jaxmeta(*LONG, "--out", tmp_path / "a", "--engine", nodes.engine)
+        said = finish(study)
+    finally:
+        nodes.cluster.remove_node(odd)
+    assert "xla_flags: recorded" in said and "the study goes on without it" in said
+    assert (tmp_path / "a" / NAME).read_bytes() == laptop(LONG)
+
+
+def test_no_cluster_is_a_sentence(tmp_path: Path):
+    said = finish(jaxmeta(*SHORT, "--out", tmp_path / "a", "--engine", "ray=127.0.0.1:1"), (2,))
+    assert "a Ray cluster must answer at 127.0.0.1:1" in said
+    assert said.count("\n") <= 2
