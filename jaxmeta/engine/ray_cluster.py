@@ -8,7 +8,7 @@ at the end of an epoch, as by every engine.
 
 import logging
 import os
-import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -23,7 +23,7 @@ from jaxmeta import runtime
 from jaxmeta.engine.local import Local
 from jaxmeta.engine.place import Place
 from jaxmeta.engine.protocol import Event, Job, Recipe
-from jaxmeta.engine.sending import environment_of, packed, searched
+from jaxmeta.engine.sending import Files, environment_of, files_of, packed, searched, write
 from jaxmeta.engine.shares import shares
 from jaxmeta.record import environment
 from jaxmeta.record.journal import JournalError
@@ -33,8 +33,6 @@ PATIENCE = 1.0  # seconds between two looks at what the cluster has
 DEATHS = 5
 # What a worker's process has of this one's environment: all that may change a bit, and the cache.
 INHERITED = ("JAX_", "XLA_", "TF_CPP_", "JAXMETA_")
-
-Files = dict[str, bytes]  # of a folder, by their paths in it
 
 
 class Worker:
@@ -259,47 +257,25 @@ def _connected(address: str) -> tuple[Any, bool]:
         ) from error
     was_there = ray.is_initialized()
     if not was_there:
-        new = not (address or os.environ.get("RAY_ADDRESS"))
+        named = address or os.environ.get("RAY_ADDRESS", "")
         try:
+            _answers(named)
             ray.init(
-                address=address or None,
+                address=named or None,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                **({"include_dashboard": False} if new else {}),
+                **({} if named else {"include_dashboard": False}),
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise ValueError(
-                f"a Ray cluster must answer at {address or 'RAY_ADDRESS'}, and does not ({error}); "
+                f"a Ray cluster must answer at {named or 'this machine'}, and does not ({error}); "
                 "start one: ray start --head"
             ) from error
     return ray, not was_there
 
 
-def files_of(folder: str) -> Files:
-    """All files below `folder`, which is removed."""
-    home = Path(folder)
-    found = {
-        path.relative_to(home).as_posix(): path.read_bytes()
-        for path in sorted(home.rglob("*"))
-        if path.is_file()
-    }
-    shutil.rmtree(home, ignore_errors=True)
-    return found
-
-
-def write(folder: Path, files: Files) -> None:
-    """The opposite of `files_of`, in the place of what is there."""
-    whole = folder.with_name(f"{folder.name}_{os.getpid()}")
-    try:
-        for name, content in files.items():
-            path = whole / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        shutil.rmtree(folder, ignore_errors=True)
-        whole.rename(folder)
-    except OSError as error:
-        shutil.rmtree(whole, ignore_errors=True)
-        raise JournalError(
-            f"{folder} must take the weights, and did not ({error}); make room, then "
-            f"jaxmeta resume {folder.parent}, or go on with --keep-weights none"
-        ) from error
+def _answers(address: str) -> None:
+    """Raise where nobody listens at "host:port": Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()

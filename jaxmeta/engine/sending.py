@@ -1,13 +1,19 @@
-"""What a process that trains is sent: a recipe, where to look for modules, and its variables."""
+"""What a process that trains is sent: a recipe, where to look for modules, and its variables; and
+the files that it sends back."""
 
 import copyreg
 import os
+import shutil
 import sys
+from pathlib import Path
 
 import cloudpickle
 import jax
 
 from jaxmeta.engine.protocol import Recipe
+from jaxmeta.record.error import JournalError
+
+Files = dict[str, bytes]  # of a folder, by their paths in it
 
 # Functions with a gradient of their own go by name, like all others of a module.
 for kind in (jax.custom_vjp, jax.custom_jvp):
@@ -48,3 +54,33 @@ def environment_of() -> dict[str, str]:
     given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     joined = os.pathsep.join(paths)
     return {**given, "PYTHONPATH": joined} if joined else given
+
+
+def files_of(folder: str) -> Files:
+    """All files below `folder`, which is removed."""
+    home = Path(folder)
+    found = {
+        path.relative_to(home).as_posix(): path.read_bytes()
+        for path in sorted(home.rglob("*"))
+        if path.is_file()
+    }
+    shutil.rmtree(home, ignore_errors=True)
+    return found
+
+
+def write(folder: Path, files: Files) -> None:
+    """The opposite of `files_of`, in the place of what is there."""
+    whole = folder.with_name(f"{folder.name}_{os.getpid()}")
+    try:
+        for name, content in files.items():
+            path = whole / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        shutil.rmtree(folder, ignore_errors=True)
+        whole.rename(folder)
+    except OSError as error:
+        shutil.rmtree(whole, ignore_errors=True)
+        raise JournalError(
+            f"{folder} must take the weights, and did not ({error}); make room, then "
+            f"jaxmeta resume {folder.parent}, or go on with --keep-weights none"
+        ) from error

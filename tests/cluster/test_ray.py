@@ -1,6 +1,6 @@
 """One study on a real Ray cluster of this machine: the journal of a laptop, byte for byte.
 
-    make cluster
+make cluster
 """
 
 import random
