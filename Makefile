@@ -31,7 +31,7 @@ ALL := --upgrade pyproject.toml --extra report --extra drive --extra onnx --extr
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro bench judge \
+.PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro cluster bench judge \
 	compare hyperparameters cartpole gpu accelerators check format wheel lock clean
 
 help: ## this list
@@ -49,10 +49,10 @@ tutorial: $(VENV)/.run ## the tutorial, run from start to end
 	$(PY) -m experiments.tutorial
 
 test: venv ## the tests that take seconds
-	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not repro"
+	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not repro and not cluster"
 
 test-quick: venv ## laws, bits and records alone: what CI runs on the newest Python and JAX too
-	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not repro" \
+	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not repro and not cluster" \
 		tests/laws tests/models/test_bits.py tests/record tests/test_runtime.py tests/test_study.py
 
 test-slow: venv ## the tests that train for minutes
@@ -60,6 +60,9 @@ test-slow: venv ## the tests that train for minutes
 
 repro: venv ## bit for bit: whole processes run, killed, resumed and compared
 	$(PY) -m pytest -q -s -m repro
+
+cluster: venv ## studies on a real Ray cluster on this machine: machines killed, journals compared
+	$(PY) -m pytest -q -s -m cluster
 
 bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 	$(PY) -m experiments.bench
@@ -145,7 +148,7 @@ $(VENV)/.run: requirements/build.txt requirements/run$(OF_VERSION) pyproject.tom
 	@touch $@
 
 $(VENV)/.done: $(VENV)/.run requirements/lock$(OF_VERSION)
-	@echo "adding what tests and checks need, from requirements/lock$(OF_VERSION): 0.7 GB"
+	@echo "adding what tests and checks need, from requirements/lock$(OF_VERSION): 0.9 GB"
 	@$(PIP) $(LOCKED) -r requirements/lock$(OF_VERSION)
 	@touch $@
 

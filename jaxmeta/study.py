@@ -125,7 +125,7 @@ class Study:
 
         return self.lanes or lanes_here(memory_of=memory_of)
 
-    def recipe(self, folder: Path | str = "") -> Recipe:
+    def recipe(self, folder: Path | str | None = "") -> Recipe:
         """What an engine needs to run this study's trials, saving those in progress there."""
         space = self.tuner.space
         return Recipe(
@@ -135,7 +135,7 @@ class Study:
             space.values(space.start),
             self.scored_on,
             self._lanes,
-            str(folder),
+            str(folder or ""),
         )
 
     def configuration(self) -> dict[str, Any]:
@@ -247,10 +247,11 @@ def run(
       JournalError: the folder is not new or empty, or the disk did not take a line.
     """
     _check(workers, lookahead)
+    saves = place.saves(folder)
     keep = Path(folder) / weights.FOLDER if keep_weights else None
     with (
         Journal.create(Path(folder)) as journal,
-        engine.start(study.recipe(folder), workers, place) as runner,
+        engine.start(study.recipe(saves), workers, place) as runner,
     ):
         spoken = {**study.configuration(), "environment": surroundings(runner, study.tuner)}
         first = {"prev": FIRST_PREV, "line": "study", "format": FORMAT, **spoken}
@@ -258,7 +259,8 @@ def run(
         journal.append(first)
         chains = replay(journal.lines, checked=True)
         end = _go_on(runner, journal, chains, watcher or Nobody(), lookahead, keep)
-    checkpoint.forget(Path(folder))  # by now nobody saves any more
+    if saves:
+        checkpoint.forget(saves)  # by now nobody saves any more
     return end
 
 
@@ -289,6 +291,7 @@ def resume(
       JournalError: the journal does not fit, is in use, or was written in another environment.
     """
     _check(workers, lookahead)
+    saves = place.saves(folder)
     keep = Path(folder) / weights.FOLDER if keep_weights else None
     with Journal.open(Path(folder)) as journal:
         if not journal.lines:
@@ -301,7 +304,7 @@ def resume(
         chains = replay(journal.lines, checked=True)
         if journal.lines[-1]["line"] == "end":
             return journal.lines[-1]
-        with engine.start(study.recipe(folder), workers, place) as runner:
+        with engine.start(study.recipe(saves), workers, place) as runner:
             here = surroundings(runner, study.tuner)
             changes = environment.differences(lines.environments(journal.lines)[-1], here)
             if changes and not accept_environment:
@@ -312,10 +315,11 @@ def resume(
                     "show"
                 )
             if changes:
-                checkpoint.forget(Path(folder))  # no training in two environments
+                checkpoint.forget(saves or Path(folder))  # no training in two environments
                 journal.append({"line": "environment", "environment": here})
             end = _go_on(runner, journal, chains, watcher or Nobody(), lookahead, keep)
-    checkpoint.forget(Path(folder))  # by now nobody saves any more
+    if saves:
+        checkpoint.forget(saves)  # by now nobody saves any more
     return end
 
 

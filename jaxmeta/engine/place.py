@@ -1,6 +1,8 @@
 """Where trials run. None of it changes a bit, so none of it is in the record."""
 
+import hashlib
 from dataclasses import astuple, dataclass
+from pathlib import Path
 
 ENGINES = ("local", "ray")
 
@@ -42,6 +44,13 @@ class Place:
                 "an address, a worker's share and a scratch folder are for a cluster, and the "
                 "engine is local; add --engine ray, or leave them out"
             )
+
+    def saves(self, folder: Path | str) -> Path | None:
+        """Where trials in progress of the study in `folder` are saved; None: nowhere."""
+        if self.engine == "local":
+            return Path(folder)
+        mark = hashlib.sha256(str(Path(folder).absolute()).encode()).hexdigest()[:16]
+        return Path(self.scratch, mark).absolute() if self.scratch else None
 
 
 LOCAL = Place()

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +79,13 @@ class RayCluster:
     """Actors on a Ray cluster at work for one study; the lanes are those of all that have come.
 
     Args:
-      recipe: what is trained. Its folder for trials in progress is `place.scratch`, which every
-        machine must reach by that path; "": a trial whose worker dies begins again.
+      recipe: what is trained. Every machine must reach its folder for trials in progress, if any.
       workers: so many actors; 0: as many as the cluster has CPUs or GPUs for, now and later.
       place: see `Place`.
     """
 
     def __init__(self, recipe: Recipe, workers: int, place: Place) -> None:
-        self._recipe = packed(replace(recipe, folder=place.scratch))
+        self._recipe, self._saves = packed(recipe), recipe.folder
         self._n, self._place = workers, place
         self._hired: list[_Hired] = []
         self._calls: dict[Any, _Hired] = {}  # what is in flight
@@ -116,6 +115,14 @@ class RayCluster:
         return events
 
     def __enter__(self) -> "RayCluster":
+        if self._saves:
+            try:
+                Path(self._saves).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ValueError(
+                    f"the scratch folder must be one that can be written, and is not ({error}); "
+                    "name another, or none"
+                ) from error
         self._ray, self._ours = _connected(self._place.address)
         try:
             self._sent = self._ray.put(self._recipe)
