@@ -77,9 +77,9 @@ def lap(of: Track, driver: Driver, keep: bool = False) -> Lap:
     )  # fmt: skip
 
 
-def laps(driver: Driver, keep: bool = False, seeds: tuple[int, ...] = SEEDS) -> list[Lap]:
-    """A round of each track; the frames of the first are kept on request."""
-    return [lap(track(seed), driver, keep and seed == seeds[0]) for seed in seeds]
+def laps(driver_of: Callable[[int], Driver], keep: bool = False) -> list[Lap]:
+    """A round of each track, by who drives it; the frames of the first are kept on request."""
+    return [lap(track(seed), driver_of(seed), keep and seed == SEEDS[0]) for seed in SEEDS]
 
 
 def expert(frame: np.ndarray, info: dict[str, Any]) -> float:
@@ -119,3 +119,11 @@ def summary(driven: list[Lap]) -> dict[str, Any]:
         "interventions": interventions,
         "autonomy": max(0.0, 1 - PENALTY * interventions / time),
     }
+
+
+# Who drives the track of a seed.
+CONTROLS: dict[str, Callable[[int], Driver]] = {
+    "the expert": lambda seed: expert,
+    "the expert, disturbed": lambda seed: disturbed(expert, seed),
+    "straight on": lambda seed: straight_on,
+}

@@ -6,13 +6,12 @@ kernel (Chellapilla, Puri and Simard, "High Performance Convolutional Neural Net
 Processing", 2006). With `block` 2 a patch serves a 2x2 block of outputs, the kernel standing in it
 at four places: a quarter of the patches, each (k + 1)^2 / k^2 times as long.
 
-That is for stride 1 and padding "SAME". With other strides or paddings each s x s block of pixels
-becomes one pixel of s^2 times the channels, which adds nothing up, and what is left is a
-convolution with stride 1 and padding "VALID" (`strided`).
+That is for stride 1 and padding "SAME"; `strided` has the others, by patches alone.
 """
 
 import math
 import operator
+from collections.abc import Sequence
 from functools import partial, reduce
 
 import jax
@@ -127,65 +126,49 @@ by_patches.defvjp(_forward, _backward)
 
 
 def strided(x: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: str) -> jax.Array:
-    """`flax.linen.Conv`'s, without its bias: float32[B, H, W, in], float32[k, l, in, out] ->
+    """`flax.linen.Conv`'s, without its bias: float32[B, H, W, in], float32[k, w, in, out] ->
     float32[B, rows, columns, out]; `padding` is "SAME" or "VALID"."""
-    window, images = kernel.shape[:2], x.shape[1:3]
-    around = lax.padtype_to_pads(images, window, strides, padding)
-    shape = [
-        (size + low + high - k) // s + 1
-        for size, (low, high), k, s in zip(images, around, window, strides, strict=True)
-    ]
-    # The kernel becomes whole blocks long, and the images what it then meets.
-    wide = [-(-k // s) * s for k, s in zip(window, strides, strict=True)]
-    zero = jnp.zeros((), x.dtype)
-    ends = [
-        ((n - 1) * s + k - size - low)
-        for n, s, k, size, (low, _) in zip(shape, strides, wide, images, around, strict=True)
-    ]
-    edges = [(low, end, 0) for (low, _), end in zip(around, ends, strict=True)]
-    x = lax.pad(x, zero, [(0, 0, 0), *edges, (0, 0, 0)])
-    grown = [(0, k - size, 0) for k, size in zip(wide, window, strict=True)]
-    kernel = lax.pad(kernel, zero, [*grown, (0, 0, 0), (0, 0, 0)])
-    return valid(_blocks(x, strides, 1), _blocks(kernel, strides, 0))
+    edges = lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
+    return valid(strides, _padded(x, edges), kernel)
 
 
-def _blocks(x: jax.Array, strides: tuple[int, int], axis: int) -> jax.Array:
-    """Pixels of s x s neighbours, side by side in the channels; rows are at `axis`."""
-    if strides == (1, 1):
-        return x
-    (rows, columns), (s, t) = x.shape[axis : axis + 2], strides
-    before, channels, after = x.shape[:axis], x.shape[axis + 2], x.shape[axis + 3 :]
-    x = x.reshape(*before, rows // s, s, columns // t, t, channels, *after)
-    x = jnp.moveaxis(x, axis + 1, axis + 2)
-    return x.reshape(*before, rows // s, columns // t, s * t * channels, *after)
+def _padded(x: jax.Array, edges: Sequence[tuple[int, int]]) -> jax.Array:
+    """Zeros around images [B, H, W, C]; a negative number of them cuts off."""
+    config = [(0, 0, 0), *((low, high, 0) for low, high in edges), (0, 0, 0)]
+    return lax.pad(x, jnp.zeros((), x.dtype), config)
 
 
-@jax.custom_vjp
-def valid(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Stride 1 and no padding: [B, H, W, in], [k, l, in, out] -> [B, H - k + 1, W - l + 1, out]."""
-    k, width, channels, features = kernel.shape
-    p = patches(patches(x.transpose(1, 2, 0, 3), k, 1, 0, 3), width, 1, 1, 4)
-    rows, columns, batch = p.shape[:3]
-    length = k * width * channels
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def valid(strides: tuple[int, int], x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Without padding: [B, H, W, in], [k, w, in, out] -> [B, (H - k) // s + 1, ..., out]."""
+    (k, w, channels, features), (s, t) = kernel.shape, strides
+    p = patches(patches(x, k, s, 1, 3), w, t, 2, 4)  # B, rows, columns, k, w, in
+    length = k * w * channels
     y = contract("tp,po->to", p.reshape(-1, length), kernel.reshape(length, features))
-    return y.reshape(rows, columns, batch, features).transpose(2, 0, 1, 3)
+    return y.reshape(*p.shape[:3], features)
 
 
-def _valid_forward(x, kernel):
-    return valid(x, kernel), (x, kernel)
+def _valid_forward(strides, x, kernel):
+    return valid(strides, x, kernel), (x, kernel)
 
 
-def _valid_backward(residuals, dy):
+def _valid_backward(strides, residuals, dy):
     x, kernel = residuals
-    k, width, channels, features = kernel.shape
-    edges = [(k - 1, k - 1, 0), (width - 1, width - 1, 0)]
-    padded = lax.pad(dy, jnp.zeros((), dy.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
-    dx = valid(padded, jnp.flip(kernel, (0, 1)).swapaxes(2, 3))
+    (k, w, channels, features), (s, t) = kernel.shape, strides
+    # s x t neighbours of the images are that many channels of a convolution with stride 1.
+    m, n = -(-k // s), -(-w // t)
+    blocks = jnp.pad(kernel, ((0, m * s - k), (0, n * t - w), (0, 0), (0, 0)))
+    blocks = blocks.reshape(m, s, n, t, channels, features).transpose(0, 2, 5, 1, 3, 4)
+    blocks = jnp.flip(blocks, (0, 1)).reshape(m, n, features, s * t * channels)
+    d = valid((1, 1), _padded(dy, [(m - 1, m - 1), (n - 1, n - 1)]), blocks)
+    batch, rows, columns, _ = d.shape
+    d = d.reshape(batch, rows, columns, s, t, channels).transpose(0, 1, 3, 2, 4, 5)
+    d = d.reshape(batch, rows * s, columns * t, channels)
+    dx = _padded(d, [(0, x.shape[1] - rows * s), (0, x.shape[2] - columns * t)])
 
-    p = patches(patches(x.transpose(3, 1, 2, 0), k, 1, 1, 0), width, 1, 3, 1)  # k, l, in, ..., B
-    dy = dy.transpose(1, 2, 0, 3)
-    d = contract("pt,to->po", p.reshape(k * width * channels, -1), dy.reshape(-1, features))
-    return dx, d.reshape(kernel.shape)
+    p = patches(patches(x.transpose(3, 1, 2, 0), k, s, 1, 0), w, t, 3, 1)  # k, w, in, ..., B
+    dy = dy.transpose(1, 2, 0, 3).reshape(-1, features)
+    return dx, contract("pt,to->po", p.reshape(k * w * channels, -1), dy).reshape(kernel.shape)
 
 
 valid.defvjp(_valid_forward, _valid_backward)
