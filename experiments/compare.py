@@ -109,7 +109,7 @@ def spent(journal: list[Line], steps: int) -> list[int]:
 
 
 def tests_of(folder: Path, budgets: dict[int, int], runner: Engine, steps: int) -> dict[int, float]:
-    """The test accuracy, or the score that is no count, of what the tuner stood for when a budget of
+    """The test accuracy, or a score that is no count, of what the tuner stood for when a budget of
     steps was spent.
 
     Args:

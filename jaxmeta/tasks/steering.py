@@ -5,13 +5,13 @@ prediction)". The frames come with the package: `jaxmeta.drive.recording` drove 
 again. Or they are a user's own (`driving_log`).
 """
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from jaxmeta.models.pilot import PilotNet
-from jaxmeta.space import Values
 from jaxmeta.supervised import Dataset, Split, Task, arrays, regression
 from jaxmeta.tasks import driving_log
 from jaxmeta.training.data import digest
@@ -20,8 +20,6 @@ SHIPPED = Path(__file__).parent / "frames" / "steering.npz"
 SHA256 = "defc4c592fe91082c5ab0e6f19423a3176234ef25feeef55fc01adfe34d0e691"
 UNIT = 1e-4  # rad; angles are stored as whole multiples, so that no processor's last bits show
 SPLITS = ("train", "validation", "test")
-
-Frames = tuple[np.ndarray, np.ndarray]  # uint8[n, 36, 64, 1], and int16[n] in UNIT
 
 
 def steering(
@@ -52,7 +50,6 @@ def steering(
         "steering",
         PilotNet,
         _dataset(splits, train_size),
-        axes={"batch_size": Values(*BATCHES, start=64)} if data is None else {},
         defaults={"batch_size": 64},
         options={
             "data": data,
@@ -61,9 +58,6 @@ def steering(
             "train_size": train_size,
         },
     )
-
-
-BATCHES = (16, 32, 64, 128, 256)
 
 
 def _dataset(splits: Mapping[str, Split], train_size: int | None) -> Dataset:
@@ -95,7 +89,7 @@ def shipped() -> dict[str, Split]:
     """
     stored: dict[str, np.ndarray] = {}
     try:
-        with np.load(SHIPPED, allow_pickle=False) as file:
+        with np.load(io.BytesIO(SHIPPED.read_bytes()), allow_pickle=False) as file:
             stored = {name: file[name] for name in file.files}
     except Exception as error:  # whatever zip and NumPy say of damaged bytes
         raise ValueError(
