@@ -4,11 +4,14 @@ Source of the proportions: the F1TENTH car (wheelbase 0.33 m, steering up to 0.4
 is 64 x 36 rays (`mj_multiRay`), each as bright as what it meets: it needs no OpenGL.
 """
 
-import mujoco
+from typing import Any
+
+import mujoco as _mujoco
 import numpy as np
 
 from jaxmeta.drive.tracks import HALF_WIDTH, POINTS, Track
 
+mujoco: Any = _mujoco  # its functions are compiled, and a checker of types does not see them
 WHEELBASE, AXLE, WHEEL = 0.33, 0.24, 0.05  # metres: between axles, between wheels, a wheel's radius
 MOST = 0.4189  # rad, of steering to either side
 SPEED = 1.5  # m/s

@@ -43,7 +43,8 @@ class _Map:
         self._side = side
         self.image = Image.new("RGB", (2 * side, 2 * side), GRASS)
         self._draw = ImageDraw.Draw(self.image)
-        sides = [HALF_WIDTH, HALF_WIDTH - LINE, LINE - HALF_WIDTH, -HALF_WIDTH]
+        edge = HALF_WIDTH - LINE
+        sides = [HALF_WIDTH, edge, -edge, -HALF_WIDTH]
         if np.ptp(track.border(1), 0).prod() < np.ptp(track.border(-1), 0).prod():
             sides = [-side for side in sides]  # the outer one first
         for side, colour in zip(sides, (EDGE, ROAD, EDGE, GRASS), strict=True):

@@ -13,6 +13,7 @@ import math
 import operator
 from collections.abc import Sequence
 from functools import partial, reduce
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -160,7 +161,7 @@ def _valid_backward(strides, residuals, dy):
     blocks = jnp.pad(kernel, ((0, m * s - k), (0, n * t - w), (0, 0), (0, 0)))
     blocks = blocks.reshape(m, s, n, t, channels, features).transpose(0, 2, 5, 1, 3, 4)
     blocks = jnp.flip(blocks, (0, 1)).reshape(m, n, features, s * t * channels)
-    d = valid((1, 1), _padded(dy, [(m - 1, m - 1), (n - 1, n - 1)]), blocks)
+    d: Any = valid((1, 1), _padded(dy, [(m - 1, m - 1), (n - 1, n - 1)]), blocks)
     batch, rows, columns, _ = d.shape
     d = d.reshape(batch, rows, columns, s, t, channels).transpose(0, 1, 3, 2, 4, 5)
     d = d.reshape(batch, rows * s, columns * t, channels)
