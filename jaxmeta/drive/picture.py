@@ -46,7 +46,7 @@ class _Map:
         edge = HALF_WIDTH - LINE
         sides = [HALF_WIDTH, edge, -edge, -HALF_WIDTH]
         if np.ptp(track.border(1), 0).prod() < np.ptp(track.border(-1), 0).prod():
-            sides = [-side for side in sides]  # the outer one first
+            sides = sides[::-1]  # the outer one first
         for side, colour in zip(sides, (EDGE, ROAD, EDGE, GRASS), strict=True):
             border = self._pixels(track.border(side))
             self._draw.polygon([tuple(point) for point in border], colour)
