@@ -32,7 +32,7 @@ ALL := --upgrade pyproject.toml --extra report --extra drive --extra onnx --extr
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro cluster bench judge \
-	compare hyperparameters cartpole gpu accelerators check format wheel lock clean
+	compare hyperparameters steering steering-data cartpole gpu accelerators check format wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,12 @@ judge: venv ## tuners on benchmark tables: the leaderboard, its picture and dige
 
 hyperparameters: $(VENV)/.run ## the poster's rule on batch size, optimiser and dropout, and four axes at once
 	$(PY) -m experiments.hyperparameters
+
+steering: venv ## the steering car: rates, tuners and a joint study, and the clones driven
+	$(PY) -m experiments.steering
+
+steering-data: venv ## drive the data of the steering task again, and say whether they are the same
+	$(PY) -m jaxmeta.drive.recording
 
 cartpole: $(VENV)/.run ## a training that is no supervised one: policy gradient on CartPole, tuned
 	rm -rf runs/cartpole

@@ -109,7 +109,8 @@ def spent(journal: list[Line], steps: int) -> list[int]:
 
 
 def tests_of(folder: Path, budgets: dict[int, int], runner: Engine, steps: int) -> dict[int, float]:
-    """The test accuracy of what the tuner stood for when a budget of steps was spent.
+    """The test accuracy, or a score that is no count, of what the tuner stood for when a budget of
+    steps was spent.
 
     Args:
       budgets: training steps by number of trainings.
@@ -131,7 +132,7 @@ def tests_of(folder: Path, budgets: dict[int, int], runner: Engine, steps: int) 
             )
             jobs[trainings] = test._replace(name=f"{folder.name}.{trainings}")
     events = run_all(runner, list(jobs.values()))
-    of = journal[0]["score"]["of"]["test"]
+    of = journal[0]["score"]["of"]["test"] or 1
     # A training that diverged has no weights: it knows as much as a guess.
     return {t: (events[jobs[t].name].test or 0) / of if t in jobs else 0.1 for t in budgets}
 

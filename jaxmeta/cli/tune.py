@@ -58,6 +58,9 @@ SET = {
 TASK = {
     "dataset": (str, "mnist (in the package), or a name of TensorFlow Datasets: cifar10, ..."),
     "train_size": (int, "train on the first so many examples only"),
+    "data": (str, "a folder of your own: of steering, images and driving_log.csv or another CSV"),
+    "crop_top": (int, "of steering with --data: rows to cut off the images above"),
+    "crop_bottom": (int, "and below"),
 }
 
 

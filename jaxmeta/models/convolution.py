@@ -1,15 +1,19 @@
-"""Convolutions with stride 1 and padding "SAME", as matrix products in a fixed order.
+"""Convolutions as matrix products in a fixed order.
 
 XLA's own convolution takes another, far slower path on the CPU inside a loop, and other bits with
 it. Here patches of the image are gathered by slices and multiplied with the
 kernel (Chellapilla, Puri and Simard, "High Performance Convolutional Neural Networks for Document
 Processing", 2006). With `block` 2 a patch serves a 2x2 block of outputs, the kernel standing in it
 at four places: a quarter of the patches, each (k + 1)^2 / k^2 times as long.
+
+That is for stride 1 and padding "SAME"; `strided` has the others, by patches alone.
 """
 
 import math
 import operator
+from collections.abc import Sequence
 from functools import partial, reduce
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -120,3 +124,52 @@ def _backward(block, residuals, dy):
 
 
 by_patches.defvjp(_forward, _backward)
+
+
+def strided(x: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: str) -> jax.Array:
+    """`flax.linen.Conv`'s, without its bias: float32[B, H, W, in], float32[k, w, in, out] ->
+    float32[B, rows, columns, out]; `padding` is "SAME" or "VALID"."""
+    edges = lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
+    return valid(strides, _padded(x, edges), kernel)
+
+
+def _padded(x: jax.Array, edges: Sequence[tuple[int, int]]) -> jax.Array:
+    """Zeros around images [B, H, W, C]; a negative number of them cuts off."""
+    config = [(0, 0, 0), *((low, high, 0) for low, high in edges), (0, 0, 0)]
+    return lax.pad(x, jnp.zeros((), x.dtype), config)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def valid(strides: tuple[int, int], x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Without padding: [B, H, W, in], [k, w, in, out] -> [B, (H - k) // s + 1, ..., out]."""
+    (k, w, channels, features), (s, t) = kernel.shape, strides
+    p = patches(patches(x, k, s, 1, 3), w, t, 2, 4)  # B, rows, columns, k, w, in
+    length = k * w * channels
+    y = contract("tp,po->to", p.reshape(-1, length), kernel.reshape(length, features))
+    return y.reshape(*p.shape[:3], features)
+
+
+def _valid_forward(strides, x, kernel):
+    return valid(strides, x, kernel), (x, kernel)
+
+
+def _valid_backward(strides, residuals, dy):
+    x, kernel = residuals
+    (k, w, channels, features), (s, t) = kernel.shape, strides
+    # s x t neighbours of the images are that many channels of a convolution with stride 1.
+    m, n = -(-k // s), -(-w // t)
+    blocks = jnp.pad(kernel, ((0, m * s - k), (0, n * t - w), (0, 0), (0, 0)))
+    blocks = blocks.reshape(m, s, n, t, channels, features).transpose(0, 2, 5, 1, 3, 4)
+    blocks = jnp.flip(blocks, (0, 1)).reshape(m, n, features, s * t * channels)
+    d: Any = valid((1, 1), _padded(dy, [(m - 1, m - 1), (n - 1, n - 1)]), blocks)
+    batch, rows, columns, _ = d.shape
+    d = d.reshape(batch, rows, columns, s, t, channels).transpose(0, 1, 3, 2, 4, 5)
+    d = d.reshape(batch, rows * s, columns * t, channels)
+    dx = _padded(d, [(0, x.shape[1] - rows * s), (0, x.shape[2] - columns * t)])
+
+    p = patches(patches(x.transpose(3, 1, 2, 0), k, s, 1, 0), w, t, 3, 1)  # k, w, in, ..., B
+    dy = dy.transpose(1, 2, 0, 3).reshape(-1, features)
+    return dx, contract("pt,to->po", p.reshape(k * w * channels, -1), dy).reshape(kernel.shape)
+
+
+valid.defvjp(_valid_forward, _valid_backward)

@@ -1,7 +1,7 @@
 """Flax layers that do in fixed-order float32 what Flax's own of the same names do.
 
 Their parameters have the names and shapes of Flax's, so weights can be moved between the two. What
-is missing here (strides, other paddings, a bias that is left out) has not been needed yet.
+is missing here (paddings by numbers, a bias that is left out) has not been needed yet.
 """
 
 import jax
@@ -10,7 +10,7 @@ from flax import linen as nn
 from flax.typing import Initializer
 
 from jaxmeta.arithmetic import add_bias, first_maximum, product
-from jaxmeta.models.convolution import convolve, convolve_blocks
+from jaxmeta.models.convolution import convolve, convolve_blocks, strided
 
 default_kernel_init = nn.initializers.lecun_normal()
 zeros = nn.initializers.zeros_init()
@@ -32,20 +32,35 @@ class Dense(nn.Module):
 
 
 class Conv(nn.Module):
-    """`flax.linen.Conv` with stride 1 and padding "SAME": [B, H, W, in] -> [B, H, W, features].
+    """`flax.linen.Conv`: [B, H, W, in] -> [B, rows, columns, features].
 
-    `kernel_size` is one odd number twice.
+    `kernel_size` is one odd number twice, `strides` one number or two, `padding` "SAME" or "VALID".
     """
 
     features: int
     kernel_size: tuple[int, int]
+    strides: int | tuple[int, int] = 1
+    padding: str = "SAME"
     kernel_init: Initializer = default_kernel_init
     bias_init: Initializer = zeros
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         kernel, bias = self.weights(x)
-        return add_bias(convolve(x, kernel), bias)
+        strides = (self.strides,) * 2 if isinstance(self.strides, int) else tuple(self.strides)
+        if self.padding not in ("SAME", "VALID") or len(strides) != 2 or min(strides) < 1:
+            raise ValueError(
+                'padding must be "SAME" or "VALID" and strides one whole number or two, got '
+                f"{self.padding!r} and {self.strides!r}; use these, or flax.linen.Conv"
+            )
+        if self.padding == "SAME" and strides == (1, 1):
+            return add_bias(convolve(x, kernel), bias)
+        if self.padding == "VALID" and (x.shape[1] < len(kernel) or x.shape[2] < len(kernel)):
+            raise ValueError(
+                f"images must be as large as the kernel without padding, got {x.shape[1]}x"
+                f"{x.shape[2]} and {self.kernel_size}; use a smaller kernel, or larger images"
+            )
+        return add_bias(strided(x, kernel, strides, self.padding), bias)
 
     def weights(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Kernel [k, k, in, features] and bias [features] for images like `x`."""
@@ -74,6 +89,11 @@ class ConvReluPool(Conv):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         kernel, bias = self.weights(x)
+        if (self.strides, self.padding) != (1, "SAME"):
+            raise ValueError(
+                f'ConvReluPool has stride 1 and padding "SAME", got {self.strides} and '
+                f"{self.padding!r}; use Conv and max_pool"
+            )
         if x.shape[1] % 2 or x.shape[2] % 2:
             raise ValueError(
                 f"ConvReluPool needs an even height and width, got {x.shape[1]}x{x.shape[2]}; "

@@ -112,7 +112,8 @@ def _task(
     named["regularizer"] = Choice(*(n for n in REGULARIZERS if n in taken or n == "none"))
     sizes = [n for n in BATCH_SIZES if n <= data.train.examples]
     if len(sizes) > 1:
-        start = 50 if 50 in sizes else None
+        own = more.get("defaults", {}).get("batch_size", 50)
+        start = own if own in sizes else None
         named["batch_size"] = Values(*sizes, start=start)
     if len(optimizers) > 1:
         named["optimizer"] = Choice(*optimizers)

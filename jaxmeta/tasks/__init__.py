@@ -12,9 +12,15 @@ from jaxmeta.record.error import shown
 from jaxmeta.tasks import cache
 from jaxmeta.tasks.images import images
 from jaxmeta.tasks.small import sine, spirals
+from jaxmeta.tasks.steering import steering
 from jaxmeta.training import Trainable
 
-TASKS: dict[str, Callable[..., Trainable]] = {"mnist": images, "spirals": spirals, "sine": sine}
+TASKS: dict[str, Callable[..., Trainable]] = {
+    "mnist": images,
+    "spirals": spirals,
+    "sine": sine,
+    "steering": steering,
+}
 
 __all__ = ["TASKS", "from_record", "make"]
 

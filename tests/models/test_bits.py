@@ -185,6 +185,24 @@ def test_lanes_in_turn_are_the_same_bits(few: Trainings, expected: list[str]) ->
     assert few.map(3) == expected
 
 
+class Strided(nn.Module):
+    """Convolutions as in `models.pilot`."""
+
+    keep: jax.Array
+
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        x = nn.relu(Conv(6, (3, 3), 2, "VALID")(x))
+        x = nn.relu(Conv(8, (3, 3), 1, "VALID")(x))
+        x = Dropout(1 - self.keep)(x.reshape(len(x), -1), deterministic=not train)
+        return Dense(10)(x)
+
+
+def test_strides_give_the_same_bits_in_lanes() -> None:
+    trainings = Trainings(Strided, batch=6, side=12)
+    assert trainings.vmap(2) == trainings.alone(2, trainings.scan)
+
+
 @pytest.mark.parametrize(
     ("net", "optimizer", "lanes"),
     [

@@ -14,6 +14,7 @@ from flax import linen as nn
 from jaxmeta import keys
 from jaxmeta.models import convolution, layers, winograd
 from jaxmeta.models.convolution import by_patches, by_xla, join
+from jaxmeta.models.pilot import PilotNet
 from jaxmeta.models.poster import PosterNet, truncated_normal
 from jaxmeta.models.winograd import A_T, B_T, SCALE, G
 from jaxmeta.models.winograd import convolve as by_winograd
@@ -79,6 +80,49 @@ def test_conv_is_flaxs(images: tuple[int, ...], features: int, size: int) -> Non
     params = theirs.init(KEY, x)
     chex.assert_trees_all_equal(ours.init(KEY, x), params)
     assert_alike(ours.apply, theirs.apply, x, params)
+
+
+@pytest.mark.parametrize(
+    ("images", "features", "size", "strides", "padding"),
+    [
+        ((2, 9, 16, 1), 4, 5, 2, "VALID"),
+        ((2, 6, 13, 3), 4, 3, 1, "VALID"),
+        ((2, 7, 9, 3), 4, 5, 3, "SAME"),
+        ((2, 8, 9, 3), 4, 3, (2, 1), "SAME"),
+        ((2, 9, 8, 3), 4, 1, 2, "VALID"),  # pixels that no window sees
+        ((2, 9, 9, 3), 4, 3, 4, "VALID"),
+        ((2, 5, 5, 2), 3, 5, 2, "VALID"),  # one window
+    ],
+)
+def test_a_conv_with_strides_or_without_padding_is_flaxs(
+    images: tuple[int, ...], features: int, size: int, strides: Any, padding: str
+) -> None:
+    ours = layers.Conv(features, (size, size), strides, padding, **NORMAL)
+    theirs = nn.Conv(features, (size, size), strides, padding, **NORMAL)
+    x = draw(*images)
+    params = theirs.init(KEY, x)
+    chex.assert_trees_all_equal(ours.init(KEY, x), params)
+    assert_alike(ours.apply, theirs.apply, x, params)
+
+
+class FlaxPilotNet(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = x * 2 - 1
+        for features, size, stride in ((24, 5, 2), (36, 5, 2), (48, 3, 1), (64, 3, 1)):
+            x = nn.relu(nn.Conv(features, (size, size), stride, "VALID")(x))
+        x = x.reshape(len(x), -1)
+        for features in (100, 50, 10):
+            x = nn.relu(nn.Dense(features)(x))
+        return nn.Dense(1)(x)[:, 0]
+
+
+@pytest.mark.slow
+def test_pilotnet_is_the_one_of_flaxs_layers() -> None:
+    x = draw(2, 36, 64, 1)
+    params = jax.jit(FlaxPilotNet().init)(KEY, x)
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 186_443
+    assert_alike(partial(PilotNet().apply, train=False), FlaxPilotNet().apply, x, params)
 
 
 class Separate(nn.Module):
@@ -314,7 +358,11 @@ def test_the_first_layer_computes_no_gradient_of_its_images() -> None:
         (layers.Conv(4, (2, 2)), (1, 4, 4, 1), "kernel_size"),
         (layers.Conv(4, (3, 5)), (1, 4, 4, 1), "kernel_size"),
         (layers.Conv(4, (3, 3)), (4, 4, 1), "images"),
+        (layers.Conv(4, (3, 3), 0), (1, 4, 4, 1), "strides"),
+        (layers.Conv(4, (3, 3), 1, "CIRCULAR"), (1, 4, 4, 1), "padding"),
+        (layers.Conv(4, (5, 5), 2, "VALID"), (1, 4, 9, 1), "as large as the kernel"),
         (layers.ConvReluPool(4, (3, 3)), (1, 4, 5, 1), "even"),
+        (layers.ConvReluPool(4, (3, 3), 2), (1, 4, 4, 1), "stride 1"),
     ],
 )
 def test_what_a_layer_cannot_do_is_said(
