@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxmeta.export.latency import Latency, latency
 from jaxmeta.export.model import Model, differs
+from jaxmeta.export.timing import Latency, latency
 from jaxmeta.outcome import load
 from jaxmeta.plain import plain
 from jaxmeta.training import Trainable

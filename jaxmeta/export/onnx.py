@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from jaxmeta.export.model import Model
-from jaxmeta.export.plain import plain
+from jaxmeta.export.operations import plain
 
 KEY = "jaxmeta"
 # Of onnxruntime 1.20, which runs on Python 3.10 too, as cars' computers have it.

@@ -23,7 +23,7 @@ import os, sys
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 sys.path[:] = sys.argv[4:]
-from jaxmeta.export.latency import measured
+from jaxmeta.export.timing import measured
 measured(*sys.argv[1:4])
 """
 
