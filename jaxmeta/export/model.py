@@ -105,6 +105,7 @@ def differs(model: Model, run: Callable[[list[np.ndarray]], list[np.ndarray]]) -
     Raises:
       RuntimeError: it is too large.
     """
+    assert model.outputs is not None
     own = jax.jit(model.outputs)
     examples, worst, largest = 0, 0.0, 0.0
     for split in model.held_out:

@@ -91,6 +91,7 @@ def model(name: str, batch: int | None = None) -> Model:
     """The network called `name` with fresh weights."""
     net, x = NETWORKS[name]
     network = source(net).network({})
-    params, rest = network.init(jax.random.key(0), scale(jax.tree.map(lambda a: a[:1], x)))
+    first = scale(jax.tree.map(lambda a: a[:1], x))
+    params, rest = jax.jit(network.init)(jax.random.key(0), first)  # or each operation is compiled
     kept = {"params": params}
     return Model(lambda x: network.apply(params, rest, scale(x), None)[0], [x], kept, "{}", batch)
