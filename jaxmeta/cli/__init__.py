@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": "check a study: its chain, its decisions, its trainings",
     "diff": "where two studies part",
     "drive": "put the network of a steering study at the wheel",
+    "export": "the best network as one file for somewhere else",
     "judge": "tuners on benchmark tables, where a training is a look-up",
 }
 
@@ -38,6 +39,7 @@ EXAMPLES = """examples:
   jaxmeta resume runs/a                                  go on after Ctrl-C, a kill, a power cut
   jaxmeta verify runs/a                                  is it true? train it all again and compare
   jaxmeta diff runs/a runs/b                             where do two studies part?
+  jaxmeta export runs/a --to onnx --out deploy           the best network, for another machine
 """
 
 

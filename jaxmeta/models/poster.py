@@ -64,6 +64,6 @@ class PosterNet(nn.Module):
         }
         for i, features in enumerate((32, 64)):  # named so that a flax.linen.Conv can take over
             x = ConvReluPool(features, (5, 5), name=f"Conv_{i}", **init)(x)
-        x = nn.relu(Dense(1024, **init)(x.reshape(len(x), -1)))
+        x = nn.relu(Dense(1024, **init)(x.reshape(x.shape[0], -1)))
         x = Dropout(self.dropout)(x, deterministic=not train)
         return Dense(self.classes, **init)(x)

@@ -228,6 +228,15 @@ class Task:
             return {"params": state.params, **state.rest}
         return {"params": state.params, "rest": state.rest}
 
+    def outputs(self, values: Values, kept: Any, x: Any) -> Any:
+        """What the network gives for the examples `x`, as they are in the data, with the weights of
+        `kept`; not in training."""
+        rest = {name: of for name, of in kept.items() if name != "params"}
+        if not isinstance(rest.get("rest", {}), dict):  # an NNX module's
+            rest = rest["rest"]
+        network = self._network(regularizers.resolve(values))
+        return network.apply(kept["params"], rest, scale(x), None)[0]
+
     def _network(self, values: Mapping[str, Any]) -> Network:
         return self.network.network(values)
 
