@@ -265,13 +265,14 @@ def _connected(address: str) -> tuple[Any, bool]:
     was_there = ray.is_initialized()
     if not was_there:
         named = address or os.environ.get("RAY_ADDRESS", "")
+        options: dict[str, Any] = {} if named else {"include_dashboard": False}
         try:
             _answers(named)
             ray.init(
                 address=named or None,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                **({} if named else {"include_dashboard": False}),
+                **options,
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise ValueError(
