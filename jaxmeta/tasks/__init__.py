@@ -10,11 +10,17 @@ from typing import Any
 from jaxmeta import options as declared
 from jaxmeta.record.error import shown
 from jaxmeta.tasks import cache
+from jaxmeta.tasks.crossroads import crossroads
 from jaxmeta.tasks.images import images
 from jaxmeta.tasks.small import sine, spirals
 from jaxmeta.training import Trainable
 
-TASKS: dict[str, Callable[..., Trainable]] = {"mnist": images, "spirals": spirals, "sine": sine}
+TASKS: dict[str, Callable[..., Trainable]] = {
+    "mnist": images,
+    "spirals": spirals,
+    "sine": sine,
+    "crossroads": crossroads,
+}
 
 __all__ = ["TASKS", "from_record", "make"]
 
