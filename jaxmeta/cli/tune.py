@@ -59,6 +59,7 @@ TASK = {
     "dataset": (str, "mnist (in the package), or a name of TensorFlow Datasets: cifar10, ..."),
     "train_size": (int, "train on the first so many examples only"),
     "heads": (str, "of crossroads: segmentation, depth or both"),
+    "data": (str, "of crossroads: a folder of labelled pictures in CamVid's layout"),
 }
 
 

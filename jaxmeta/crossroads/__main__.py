@@ -1,6 +1,6 @@
 """Make the data of `jaxmeta tune crossroads` again, and say whether they are the same.
 
-    make crossroads-data
+make crossroads-data
 """
 
 import sys

@@ -107,7 +107,11 @@ def _xml(parts: list[Part]) -> str:
 
     geoms = "".join(
         f'<geom type="{part.kind}" size="{numbers(part.size)}" '
-        + (f'fromto="{numbers(part.at)}"' if part.kind == "capsule" else f'pos="{numbers(part.at)}"')
+        + (
+            f'fromto="{numbers(part.at)}"'
+            if part.kind == "capsule"
+            else f'pos="{numbers(part.at)}"'
+        )
         + ("/>" if part.kind == "capsule" else f' euler="0 0 {part.turn:.4f}"/>')
         for part in parts
     )

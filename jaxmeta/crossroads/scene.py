@@ -185,6 +185,6 @@ def draw(seed: int) -> Scene:
 
 
 def _near(part: Part, eye: np.ndarray) -> bool:
-    """Whether a solid other than the ground is within three metres of the camera, seen from above."""
+    """Whether a solid other than the ground is within three metres of the camera's pole."""
     ground = part.label in (CLASSES.index("road"), CLASSES.index("pavement"))
     return not ground and bool(np.hypot(*(np.array(part.at[:2]) - eye[:2])) < 3)

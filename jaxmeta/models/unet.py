@@ -2,8 +2,9 @@
 
 After Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image
 Segmentation", 2015, at a hundredth of its size: three poolings, 3x3 convolutions with padding,
-up-sampling by the nearest neighbour. Weights begin as He et al. have them (2015), drawn as those of
-the poster's network are.
+up-sampling by the nearest neighbour. A skip connection is added, not put beside (as in LinkNet,
+Chaurasia and Culurciello, 2017): half the channels of the dearest convolutions. Weights begin as He
+et al. have them (2015), drawn as those of the poster's network are.
 """
 
 import math
@@ -16,7 +17,7 @@ from flax import linen as nn
 from jaxmeta.models.layers import Conv, Dense, Dropout, max_pool, upsample
 from jaxmeta.models.poster import truncated_normal
 
-WIDTHS = (16, 32, 48, 64)
+WIDTHS = (16, 32, 64, 80)
 CUT = 0.87962566  # standard deviation of a normal variable that is cut off at two
 
 
@@ -54,7 +55,8 @@ class UNet(nn.Module):
         x = _conv(WIDTHS[-1], _conv(WIDTHS[-1], x))
         x = Dropout(self.dropout)(x, deterministic=not train)
         for width, skip in zip(reversed(WIDTHS[:-1]), reversed(skips), strict=True):
-            x = _conv(width, jnp.concatenate([upsample(x), skip], axis=3))
+            x = upsample(nn.relu(Dense(width, kernel_init=he_normal)(x)))
+            x = _conv(width, x + skip)
         first = np.array(self.first or [0.0] * self.outputs, np.float32)
         return Dense(
             self.outputs,

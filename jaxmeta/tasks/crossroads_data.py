@@ -22,18 +22,18 @@ SHA256 = "50cc34ebe84a564950acab5844e1cc54ad65ccf514e12d447c676c0a319630c8"
 
 # Depth is kept as a code: 0 is none, the sky; 1 to 255 stand for metres in equal ratios.
 NEAREST, FARTHEST = 2.0, 100.0
-STEP = np.log(FARTHEST / NEAREST) / 254  # 1.5 % apart
 
 
-def encode(depth: np.ndarray) -> np.ndarray:
-    """Depth in metres, infinite for none -> uint8 codes."""
-    steps = np.rint((np.log(np.where(np.isfinite(depth), depth, 1.0)) - np.log(NEAREST)) / STEP)
-    return np.where(np.isfinite(depth), np.clip(steps, 0, 254) + 1, 0).astype(np.uint8)
+def encode(depth: np.ndarray, nearest: float = NEAREST, farthest: float = FARTHEST) -> np.ndarray:
+    """Depth in metres, infinite for none -> uint8 codes; 1.5 % apart here."""
+    seen, step = np.isfinite(depth), np.log(farthest / nearest) / 254
+    steps = np.rint((np.log(np.where(seen, depth, 1.0)) - np.log(nearest)) / step)
+    return np.where(seen, np.clip(steps, 0, 254) + 1, 0).astype(np.uint8)
 
 
-def log_depths() -> np.ndarray:
+def log_depths(nearest: float = NEAREST, farthest: float = FARTHEST) -> np.ndarray:
     """float32[256]: the natural logarithm of the metres of each code; of code 0 it is 0."""
-    logs = np.log(NEAREST) + STEP * (np.arange(256) - 1)
+    logs = np.log(nearest) + np.log(farthest / nearest) / 254 * (np.arange(256) - 1)
     return np.where(np.arange(256) == 0, 0.0, logs).astype(np.float32)
 
 

@@ -51,7 +51,9 @@ def _array(archive: zipfile.ZipFile, path: Path, name: str) -> np.ndarray:
     try:
         entry = archive.open(f"{name}.npy")
     except KeyError:
-        raise ValueError(f"{path} must hold an array {name}, and does not; fetch it again") from None
+        raise ValueError(
+            f"{path} must hold an array {name}, and does not; fetch it again"
+        ) from None
     except RuntimeError as error:  # encrypted
         raise ValueError(f"{path} must be open, and is not ({error}); fetch it again") from error
     with entry:
