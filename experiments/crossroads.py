@@ -2,10 +2,10 @@
 
     make crossroads      rates, tuners, a joint study and a picture; 15 minutes on two cores
 
-First four tuners look for the learning rate of segmentation, at equal training steps: a training is
-fifteen mini-batches, and each tuner has so many trainings (three_way, which meets a position again
-at no cost, at most so many). Then each head, and both in one network, is trained for one epoch at
-1e-5 to 1e-2 and for six at the rate that three_way found for it. Last, five hyperparameters are
+First each head, and both in one network, is trained for one epoch at 1e-5 to 1e-2 and for six at
+the rate that three_way found for it. Then four tuners look for the learning rate of segmentation at
+equal training steps: a training is fifteen mini-batches, and each tuner has six trainings
+(three_way, which meets a position again at no cost, at most six). Last, five hyperparameters are
 tuned at once. Studies are records in the out folder; the tables are printed and stand in
 results.json, the picture in pictures.png. Figures and hardware are in docs/crossroads.md.
 """
@@ -106,8 +106,8 @@ def tuners(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
     return said
 
 
-def rates(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Measures on the test set of each head at each rate, and the outputs of the tuned ones."""
+def rates(options: argparse.Namespace) -> dict[str, Any]:
+    """Measures on the test set of each head at each rate, and a picture of the tuned ones."""
     said: dict[str, Any] = {}
     outputs: dict[str, np.ndarray] = {}
     table = Table("heads", "rate", "epochs", *MEASURES)
@@ -134,7 +134,8 @@ def rates(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, np.nda
     print(
         f"both heads over single ones, mean relative gain of mIoU and abs-rel: {said['gain']:+.1%}"
     )
-    return said, outputs
+    picture(outputs["both"], options.out / "pictures.png")
+    return said
 
 
 def joint(options: argparse.Namespace) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def joint(options: argparse.Namespace) -> dict[str, Any]:
     return said
 
 
-def picture(outputs: dict[str, np.ndarray], path: Path, shown: tuple[int, ...] = (0, 3, 7, 11)):
+def picture(outputs: np.ndarray, path: Path, shown: tuple[int, ...] = (0, 3, 7, 11)):
     """RGB, label, label found, depth and depth found of some test pictures, side by side."""
     from jaxmeta.report.picture import save
 
@@ -170,9 +171,9 @@ def picture(outputs: dict[str, np.ndarray], path: Path, shown: tuple[int, ...] =
             panels = [
                 ("picture", x[i]),
                 ("label", COLOURS[label].astype(np.uint8)),
-                ("found", COLOURS[outputs["both"][i, ..., :-1].argmax(-1)].astype(np.uint8)),
+                ("found", COLOURS[outputs[i, ..., :-1].argmax(-1)].astype(np.uint8)),
                 ("depth", true),
-                ("found", outputs["both"][i, ..., -1]),
+                ("found", outputs[i, ..., -1]),
             ]
             for axis, (title, panel) in zip(row, panels, strict=True):
                 axis.imshow(panel, cmap="viridis_r", vmin=near, vmax=far)
@@ -187,7 +188,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments.crossroads")
     parser.add_argument("--out", type=Path, default=Path("runs/crossroads"))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--trainings", type=int, default=8, help="of each study")
+    parser.add_argument("--trainings", type=int, default=6, help="of each study")
     parser.add_argument("--train-size", type=int, default=150, help="pictures, while tuning")
     parser.add_argument("--epochs", type=int, default=6, help="at the tuned rate")
     options = parser.parse_args()
@@ -196,16 +197,12 @@ def main() -> int:
     # Studies of one task compile the same programs; the bits are those of a fresh compilation.
     jax.config.update("jax_compilation_cache_dir", str(options.out / "compiled"))
     started = time.monotonic()
-    said: dict[str, Any] = {"classes": CLASSES, "tuners": tuners(options)}
-    print(f"{(time.monotonic() - started) / 60:.1f} minutes", flush=True)
-    said["rates"], outputs = rates(options)
-    print(f"{(time.monotonic() - started) / 60:.1f} minutes", flush=True)
-    said["joint"] = joint(options)
-    picture(outputs, options.out / "pictures.png")
-    (options.out / "results.json").write_text(json.dumps(said, indent=1))
-    print(
-        f"{(time.monotonic() - started) / 60:.1f} minutes; {options.out}/results.json", flush=True
-    )
+    said: dict[str, Any] = {"classes": CLASSES}
+    for part in (rates, tuners, joint):
+        said[part.__name__] = part(options)
+        said["minutes"] = round((time.monotonic() - started) / 60, 1)
+        (options.out / "results.json").write_text(json.dumps(said, indent=1))
+        print(f"{said['minutes']} minutes", flush=True)
     return cli.main(["verify", str(options.out / "three_way-both"), "--trainings", "1"])
 
 

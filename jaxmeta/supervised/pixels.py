@@ -36,7 +36,7 @@ class Segmentation:
         cell = y * n + found.astype(y.dtype)
         if self.ignored is not None:
             cell = jnp.where(y == self.ignored, -1, cell)
-        counts = (cell[:, :, None] == jnp.arange(n * n)).sum(axis=1, dtype=jnp.int32)
+        counts = (cell[:, :, None] == jnp.arange(n * n)[None, None]).sum(axis=1, dtype=jnp.int32)
         return counts.reshape(-1, n, n)
 
     def summary(self, confusion: jax.Array) -> jax.Array:

@@ -34,8 +34,8 @@ MADE = {
 CONSTANTS = {"cartpole": {"episodes": 4, "width": 4}, "wave": {"n": 2}}
 
 
-# The poster's network takes long to compile; tests/models/test_bits.py has a small one's lanes.
-SLOW = {"mnist"}
+# These networks take long to compile; tests/models/test_bits.py has a small one's lanes.
+SLOW = {"mnist", "crossroads"}
 
 
 @pytest.fixture(
