@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxmeta
-from experiments.crossroads import found_by, measures
+from experiments.crossroads import measures, network_of
 from jaxmeta import Values, tasks
 from jaxmeta.tasks import perception
 from jaxmeta.tasks.pictures import CLASSES, IGNORED
@@ -59,7 +59,7 @@ def main() -> int:
         epochs=options.epochs, patience=options.epochs, fixed={"batch_size": 5},
     )  # fmt: skip
     x, y = task.data.test
-    outputs = found_by(task, found.weights(task), dict(found.best), x)
+    outputs = network_of(task)(found.weights(task), x)
     counts = perception.confusion(y, outputs.argmax(-1), len(CLASSES), IGNORED)
     said = priors(task.data.train.y, y) | {"U-Net": measures("segmentation", outputs, y, task)}
     table = Table("on CamVid's test split", "mIoU", "accuracy")

@@ -16,6 +16,7 @@ import math
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,16 @@ COLOURS = np.array(
 )
 
 
-def found_by(task: Task, kept: Any, values: dict[str, Any], pictures: np.ndarray) -> np.ndarray:
-    """The network's outputs float32[n, H, W, outputs] with the weights of a study or a training."""
-    rest = {name: tree for name, tree in kept.items() if name != "params"}
-    network = task.network.network(values)
-    apply = jax.jit(lambda x: network.apply(kept["params"], rest, scale(x), None)[0])
-    return perception.outputs(apply, pictures)
+def network_of(task: Task) -> Callable[[Any, np.ndarray], np.ndarray]:
+    """From kept weights and pictures to outputs float32[n, H, W, outputs], compiled once."""
+    network = task.network.network({})
+
+    @jax.jit
+    def apply(kept: Any, x: jax.Array) -> jax.Array:
+        rest = {name: tree for name, tree in kept.items() if name != "params"}
+        return network.apply(kept["params"], rest, scale(x), None)[0]
+
+    return lambda kept, pictures: perception.outputs(lambda x: apply(kept, x), pictures)
 
 
 def measures(heads: str, outputs: np.ndarray, y: np.ndarray, task: Task) -> dict[str, float]:
@@ -117,11 +122,11 @@ def rates(options: argparse.Namespace) -> dict[str, Any]:
         task: Any = tasks.make("crossroads", heads=heads)
         whole = options.epochs
         program = Program(task, Training(whole, whole), BATCH, ["learning_rate"])
-        x, y = task.data.test
+        apply, (x, y) = network_of(task), task.data.test
         for rate, epochs in [*((rate, 1) for rate in RATES), (best, 1), (best, whole)]:
             key = keys.training(keys.root(0), 0, 0)
             _, at = train(program, key, {"learning_rate": rate}, until=epochs)
-            outputs[heads] = found_by(task, task.kept(at.state), {}, x)
+            outputs[heads] = apply(task.kept(at.state), x)
             of = measures(heads, outputs[heads], y, task)
             said[f"{heads} {rate:g} {epochs}"] = of
             cells = [f"{of[name]:.3f}" if name in of else "" for name in MEASURES]

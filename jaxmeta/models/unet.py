@@ -4,7 +4,7 @@ After Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedic
 Segmentation", 2015, at a hundredth of its size: three poolings, 3x3 convolutions with padding,
 up-sampling by the nearest neighbour. A skip connection is added, not put beside (as in LinkNet,
 Chaurasia and Culurciello, 2017): half the channels of the dearest convolutions. Weights begin as He
-et al. have them (2015), drawn as those of the poster's network are.
+et al. have them (2015).
 """
 
 import math
@@ -15,16 +15,18 @@ import numpy as np
 from flax import linen as nn
 
 from jaxmeta.models.layers import Conv, Dense, Dropout, max_pool, upsample
-from jaxmeta.models.poster import truncated_normal
 
 WIDTHS = (16, 32, 64, 80)
-CUT = 0.87962566  # standard deviation of a normal variable that is cut off at two
 
 
-def he_normal(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
-    """Variance 2 / fan-in; the last axis of `shape` is that of the outputs."""
-    scale = math.sqrt(2 / math.prod(shape[:-1])) / CUT
-    return truncated_normal(1.0)(key, shape, dtype) * np.float32(scale)
+def he_uniform(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+    """Uniform with variance 2 / fan-in, from integer bits; the last axis of `shape` is outputs.
+
+    A multiple of 2^-23 in [-1, 1) is exact, so there is one product to round.
+    """
+    whole = (jax.random.bits(key, shape, jnp.uint32) >> 8).astype(jnp.int32) - 2**23
+    scale = math.sqrt(6 / math.prod(shape[:-1])) * 2.0**-23
+    return whole.astype(dtype) * np.float32(scale)
 
 
 class UNet(nn.Module):
@@ -55,16 +57,16 @@ class UNet(nn.Module):
         x = _conv(WIDTHS[-1], _conv(WIDTHS[-1], x))
         x = Dropout(self.dropout)(x, deterministic=not train)
         for width, skip in zip(reversed(WIDTHS[:-1]), reversed(skips), strict=True):
-            x = upsample(nn.relu(Dense(width, kernel_init=he_normal)(x)))
+            x = upsample(nn.relu(Dense(width, kernel_init=he_uniform)(x)))
             x = _conv(width, x + skip)
         first = np.array(self.first or [0.0] * self.outputs, np.float32)
         return Dense(
             self.outputs,
-            nn.initializers.lecun_normal(),
+            he_uniform,
             lambda key, shape, dtype=jnp.float32: jnp.asarray(first, dtype),
         )(x)
 
 
 def _conv(width: int, x: jax.Array) -> jax.Array:
     """A 3x3 convolution with ReLU; called within a compact method."""
-    return nn.relu(Conv(width, (3, 3), kernel_init=he_normal)(x))
+    return nn.relu(Conv(width, (3, 3), kernel_init=he_uniform)(x))

@@ -173,7 +173,9 @@ def test_the_data_are_the_same_each_time(task):
     assert tasks.make(one.name, train_size=99).data.digest != one.data.digest
 
 
-@TASKS_ONLY
+@pytest.mark.parametrize(
+    "task", [pytest.param(n, marks=[pytest.mark.slow] if n == "crossroads" else []) for n in TASKS]
+)
 def test_training_lowers_the_loss_and_it_is_one_finite_float_an_example(task):
     """On a batch seen again and again; the learning rate is the task's business elsewhere."""
     one = small(task)
