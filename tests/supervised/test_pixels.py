@@ -37,6 +37,14 @@ def test_miou_is_that_of_one_matrix_over_all_pictures(targets, monkeypatch):
     assert score(kind, LOGITS, LABELS) == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_label_among_the_classes_can_be_ignored():
+    kind = Segmentation(5, ignored=2)
+    logits = np.concatenate([LOGITS, FOUND], 3)
+    counts = perception.confusion(LABELS, logits.argmax(-1), 5, 2)
+    np.testing.assert_array_equal(kind.points(logits, LABELS).sum(0), counts)
+    assert counts.sum() == (LABELS != 2).sum()
+
+
 def test_a_class_that_does_not_occur_has_no_part_in_the_mean():
     y = np.zeros((1, 2, 2), np.int32)
     logits = np.zeros((1, 2, 2, 3), np.float32)
