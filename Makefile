@@ -32,7 +32,8 @@ ALL := --upgrade pyproject.toml --extra report --extra drive --extra onnx --extr
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro cluster bench judge \
-	compare hyperparameters steering steering-data cartpole gpu accelerators check format wheel lock clean
+	compare hyperparameters steering steering-data crossroads crossroads-data camvid cartpole gpu accelerators \
+	check format wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +93,15 @@ cartpole: $(VENV)/.run ## a training that is no supervised one: policy gradient 
 	$(VENV)/bin/jaxmeta tune experiments.cartpole:cartpole --tune learning_rate --tune discount \
 		--i-max 12 --out runs/cartpole
 	$(VENV)/bin/jaxmeta verify runs/cartpole --task experiments.cartpole:cartpole
+
+crossroads: venv ## the crossroads camera: segmentation, depth and both, tuned
+	$(PY) -m experiments.crossroads
+
+crossroads-data: venv ## the crossroads' pictures again, from their seeds; says whether they are the same
+	$(PY) -m jaxmeta.crossroads
+
+camvid: venv ## segmentation of CamVid, in its folder: make camvid DATA=FOLDER
+	$(PY) -m experiments.camvid $(DATA)
 
 compare: venv ## tuners on real trainings, at equal training steps
 	$(PY) -m experiments.compare

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "record": GROUND | {"space"},
     # A task knows no tuner.
     "tasks": GROUND | {"space", "models", "training", "supervised", "record"},
+    "crossroads": {"tasks"},  # scenes and their camera, which make the data of a task
     "replay": GROUND | {"space", "tuning", "record"},  # decisions are checked with no training
     "report": GROUND | {"space", "record"},  # from the record alone
     "engine": GROUND | {"space", "tuning", "training", "record"},

@@ -58,7 +58,12 @@ SET = {
 TASK = {
     "dataset": (str, "mnist (in the package), or a name of TensorFlow Datasets: cifar10, ..."),
     "train_size": (int, "train on the first so many examples only"),
-    "data": (str, "a folder of your own: of steering, images and driving_log.csv or another CSV"),
+    "heads": (str, "of crossroads: segmentation, depth or both"),
+    "data": (
+        str,
+        "a folder of your own: for steering, images and driving_log.csv or another CSV; for "
+        "crossroads, labelled pictures in CamVid's layout",
+    ),
     "crop_top": (int, "of steering with --data: rows to cut off the images above"),
     "crop_bottom": (int, "and below"),
 }

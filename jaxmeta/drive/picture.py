@@ -47,8 +47,8 @@ class _Map:
         sides = [HALF_WIDTH, edge, -edge, -HALF_WIDTH]
         if np.ptp(track.border(1), 0).prod() < np.ptp(track.border(-1), 0).prod():
             sides = sides[::-1]  # the outer one first
-        for side, colour in zip(sides, (EDGE, ROAD, EDGE, GRASS), strict=True):
-            border = self._pixels(track.border(side))
+        for distance, colour in zip(sides, (EDGE, ROAD, EDGE, GRASS), strict=True):
+            border = self._pixels(track.border(distance))
             self._draw.polygon([tuple(point) for point in border], colour)
 
     def line(self, points: np.ndarray, colour: str, pixels: float) -> None:

@@ -143,3 +143,24 @@ def max_pool(x: jax.Array, window_shape: tuple[int, int], strides: tuple[int, in
     return first_maximum(
         windows.transpose(2, 4, 0, 1, 3, 5).reshape(h * w, batch, height // h, width // w, channels)
     )
+
+
+@jax.custom_vjp
+def upsample(x: jax.Array) -> jax.Array:
+    """Each pixel twice in both directions: [B, H, W, C] -> [B, 2 H, 2 W, C].
+
+    Its gradient adds four neighbours in one order.
+    """
+    batch, height, width, channels = x.shape
+    wide = jnp.broadcast_to(x[:, :, None, :, None], (batch, height, 2, width, 2, channels))
+    return wide.reshape(batch, 2 * height, 2 * width, channels)
+
+
+def _upsample_backward(_, g):
+    batch, height, width, channels = g.shape
+    g = g.reshape(batch, height // 2, 2, width // 2, 2, channels)
+    rows = g[:, :, 0] + g[:, :, 1]
+    return (rows[:, :, :, 0] + rows[:, :, :, 1],)
+
+
+upsample.defvjp(lambda x: (upsample(x), None), _upsample_backward)

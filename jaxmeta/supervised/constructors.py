@@ -64,7 +64,7 @@ def classification(name: str, net: Any, data: Dataset, **more: Any) -> Task:
     for part in ("train", "validation", "test"):
         _check_labels(part, np.asarray(getattr(data, part).y), data)
     classes = Classes(data.classes, data.ignored)
-    return _task(name, net, data, classes.loss, classes.points, score.COUNT, CORRECT, **more)
+    return made_of(name, net, data, classes.loss, classes.points, score.COUNT, CORRECT, **more)
 
 
 def _check_labels(part: str, y: np.ndarray, data: Dataset) -> None:
@@ -88,10 +88,10 @@ def regression(name: str, net: Any, data: Dataset, **more: Any) -> Task:
       net, more: as for `classification`.
     """
     functions = squared_error, minus_squared_error
-    return _task(name, net, data, *functions, score.FLOAT, SQUARED_ERROR, **more)
+    return made_of(name, net, data, *functions, score.FLOAT, SQUARED_ERROR, **more)
 
 
-def _task(
+def made_of(
     name: str,
     net: Any,
     data: Dataset,
@@ -105,6 +105,7 @@ def _task(
     preset_axes: Mapping[str, Mapping[str, Any]] | None = None,
     **more: Any,
 ) -> Task:
+    """A task of a loss and of points of one's own, see `Task`; the rest as for `classification`."""
     optimizers, networks = _optimizers(optimizer), source(net)
     taken = {*networks.takes, *BATCHES, *arguments(loss, skip=2), "regularizer", "strength"}
     taken.update(*map(arguments, optimizers.values()))

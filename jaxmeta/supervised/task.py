@@ -50,7 +50,8 @@ class Task:
       network: where networks come from, see `models.network.source`.
       loss: outputs [B, ...], targets [B, ...] -> float32[B]; more arguments are hyperparameters.
       points: outputs, targets -> bool or int32[B], counted, or float32[B], added; higher is better.
-      kind, meaning: of the sum of the points, see `training.Trainable`.
+      kind, meaning: of the score, see `training.Trainable`.
+      summary: the score from the sums of the points, see `evaluate`; None: it is the sum.
       optimizers: by name, each from hyperparameters by the names of its arguments to an optax
         transformation; the first is the default.
       fixed_order: with our own optimisers its bits are the same beside whatever it is trained. So
@@ -62,7 +63,7 @@ class Task:
     data: Dataset
     network: Source
     loss: Callable[..., jax.Array]
-    points: Callable[[Any, Any], jax.Array]
+    points: Callable[[Any, Any], Any]
     kind: str
     meaning: str
     optimizers: Mapping[str, Callable[..., optax.GradientTransformation]] = field(
@@ -74,6 +75,7 @@ class Task:
     options: dict[str, Any] = field(default_factory=dict)
     fixed_order: bool = False
     training: Training = Training()
+    summary: Callable[[Any], jax.Array] | None = None
 
     def __post_init__(self) -> None:
         named = {**numbers.DEFAULTS, "optimizer": next(iter(self.optimizers)), **self.defaults}
@@ -215,7 +217,7 @@ class Task:
             def outputs_of(x):
                 return network.apply(state.params, state.rest, scale(x), None)[0]
 
-            return evaluate(outputs_of, self.points, held_out)
+            return evaluate(outputs_of, self.points, held_out, self.summary)
 
         return score_of(traced, state, held_out)
 

@@ -10,6 +10,7 @@ from typing import Any
 from jaxmeta import options as declared
 from jaxmeta.record.error import shown
 from jaxmeta.tasks import cache
+from jaxmeta.tasks.crossroads import crossroads
 from jaxmeta.tasks.images import images
 from jaxmeta.tasks.small import sine, spirals
 from jaxmeta.tasks.steering import steering
@@ -20,6 +21,7 @@ TASKS: dict[str, Callable[..., Trainable]] = {
     "spirals": spirals,
     "sine": sine,
     "steering": steering,
+    "crossroads": crossroads,
 }
 
 __all__ = ["TASKS", "from_record", "make"]

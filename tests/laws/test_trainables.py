@@ -34,8 +34,8 @@ MADE = {
 CONSTANTS = {"cartpole": {"episodes": 4, "width": 4}, "wave": {"n": 2}}
 
 
-# Convolutions take long to compile; tests/models/test_bits.py has a small network's lanes.
-SLOW = {"mnist", "steering"}
+# These networks take long to compile; tests/models/test_bits.py has a small one's lanes.
+SLOW = {"mnist", "steering", "crossroads"}
 
 
 @pytest.fixture(
@@ -173,7 +173,9 @@ def test_the_data_are_the_same_each_time(task):
     assert tasks.make(one.name, train_size=99).data.digest != one.data.digest
 
 
-@TASKS_ONLY
+@pytest.mark.parametrize(
+    "task", [pytest.param(n, marks=[pytest.mark.slow] if n == "crossroads" else []) for n in TASKS]
+)
 def test_training_lowers_the_loss_and_it_is_one_finite_float_an_example(task):
     """On a batch seen again and again; the learning rate is the task's business elsewhere."""
     one = small(task)
