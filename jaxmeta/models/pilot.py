@@ -27,7 +27,7 @@ class PilotNet(nn.Module):
         x = x * np.float32(2) - np.float32(1)
         for features, kernel, stride in CONVOLUTIONS:
             x = nn.relu(Conv(features, (kernel, kernel), stride, "VALID")(x))
-        x = Dropout(self.dropout)(x.reshape(len(x), -1), deterministic=not train)
+        x = Dropout(self.dropout)(x.reshape(x.shape[0], -1), deterministic=not train)
         for features in HIDDEN:
             x = nn.relu(Dense(features)(x))
-        return Dense(1)(x).reshape(len(x))
+        return Dense(1)(x).reshape(x.shape[0])
