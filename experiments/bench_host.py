@@ -104,7 +104,7 @@ def measure(study: Study, lanes: int) -> dict[str, float]:
 
     with (
         tempfile.TemporaryDirectory() as home,
-        mock.patch.object(engine, "start", lambda recipe, workers: Instant(lanes)),
+        mock.patch.object(engine, "start", lambda *_: Instant(lanes)),
     ):
         patches = [
             mock.patch.object(owner, name, timed(getattr(owner, name), part))

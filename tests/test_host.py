@@ -20,7 +20,7 @@ def calls(tuner: str, decisions: int, folder) -> dict[str, int]:
         for name, owner in counted.items()
     }
     kernel._kept.clear()  # what a shorter walk of the same trials left
-    with mock.patch.object(engine, "start", lambda recipe, workers: Instant(1)):
+    with mock.patch.object(engine, "start", lambda *_: Instant(1)):
         started = {name: spy.start() for name, spy in spies.items()}
         try:
             run(study_of(tuner, decisions, 1), folder, keep_weights=False)
