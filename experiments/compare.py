@@ -36,6 +36,7 @@ from jaxmeta.models.poster import PosterNet
 from jaxmeta.record.journal import Line, read
 from jaxmeta.record.lines import decisions, kind_of, recommended, trainings_of, trial_of
 from jaxmeta.replay import replay
+from jaxmeta.score import to_float
 from jaxmeta.tasks.data import DEBIAN_FASHION_MNIST, load
 from jaxmeta.tuning import Grid, OptunaSearch, PosterRule, Random, ThreeWay, Tuner
 
@@ -132,9 +133,13 @@ def tests_of(folder: Path, budgets: dict[int, int], runner: Engine, steps: int) 
             )
             jobs[trainings] = test._replace(name=f"{folder.name}.{trainings}")
     events = run_all(runner, list(jobs.values()))
-    of = journal[0]["score"]["of"]["test"] or 1
+    of = journal[0]["score"]["of"]["test"]
+
+    def score(test: int) -> float:
+        return to_float(test) if of is None else test / of
+
     # A training that diverged has no weights: it knows as much as a guess.
-    return {t: (events[jobs[t].name].test or 0) / of if t in jobs else 0.1 for t in budgets}
+    return {t: score(events[jobs[t].name].test or 0) if t in jobs else 0.1 for t in budgets}
 
 
 def tuned(
