@@ -1,6 +1,6 @@
 """The steering car: which learning rate drives, and which tuner finds it.
 
-    make steering      10 minutes on two cores
+    make steering      9 minutes on two cores
 
 The poster's outlook: "apply our algorithm to train a CNN that should solve behavioural cloning
 (steering angle prediction) and be deployed on an autonomous F1/10th toy car". Three parts; every
