@@ -125,8 +125,8 @@ format: venv ## rewrite the source as `check` wants it
 wheel: venv ## build the wheel, install it in an environment of its own, use it from another folder
 	rm -rf dist build/wheel
 	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
-	@test $$($(PY) -m zipfile --list dist/*.whl | grep -c -e /py.typed -e '/mnist/.*[.]gz') -eq 5 || { \
-		echo "the wheel must hold py.typed and MNIST's four files, and does not"; exit 1; }
+	@test $$($(PY) -m zipfile --list dist/*.whl | grep -c -e /py.typed -e '/mnist/.*[.]gz' -e '[.]npz') -eq 7 || { \
+		echo "the wheel must hold py.typed and the tasks' six files of data, and does not"; exit 1; }
 	@$(PY) -m venv build/wheel
 	@$(PIP) freeze --exclude jaxmeta > build/wheel/constraints.txt
 	@echo "installing the wheel and all it asks for"

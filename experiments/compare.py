@@ -14,6 +14,7 @@ The network is a perceptron of 256 units, so that two cores can train it a thous
 """
 
 import argparse
+import math
 import shutil
 import statistics
 import sys
@@ -138,8 +139,9 @@ def tests_of(folder: Path, budgets: dict[int, int], runner: Engine, steps: int) 
     def score(test: int) -> float:
         return to_float(test) if of is None else test / of
 
-    # A training that diverged has no weights: it knows as much as a guess.
-    return {t: score(events[jobs[t].name].test or 0) if t in jobs else 0.1 for t in budgets}
+    # A training that diverged has no weights: among ten classes it knows as much as a guess.
+    nothing = -math.inf if of is None else 0.1
+    return {t: score(events[jobs[t].name].test or 0) if t in jobs else nothing for t in budgets}
 
 
 def tuned(

@@ -28,7 +28,6 @@ from rich.table import Table
 import jaxmeta
 from jaxmeta import Log, Training, cli, keys, tasks
 from jaxmeta.supervised import Task
-from jaxmeta.supervised.task import scale
 from jaxmeta.tasks import perception
 from jaxmeta.tasks.crossroads import HEADS
 from jaxmeta.tasks.crossroads_data import CLASSES, log_depths
@@ -55,13 +54,7 @@ COLOURS = np.array(
 
 def network_of(task: Task) -> Callable[[Any, np.ndarray], np.ndarray]:
     """From kept weights and pictures to outputs float32[n, H, W, outputs], compiled once."""
-    network = task.network.network({})
-
-    @jax.jit
-    def apply(kept: Any, x: jax.Array) -> jax.Array:
-        rest = {name: tree for name, tree in kept.items() if name != "params"}
-        return network.apply(kept["params"], rest, scale(x), None)[0]
-
+    apply = jax.jit(lambda kept, x: task.outputs(task.defaults, kept, x))
     return lambda kept, pictures: perception.outputs(lambda x: apply(kept, x), pictures)
 
 

@@ -78,7 +78,8 @@ def tuners(task: Any, home: Path, seeds: int) -> dict[str, list[float]]:
                 run(study, folder)
                 score = tests_of(folder, {TRAININGS: TRAININGS * steps}, runner, steps)[TRAININGS]
                 found.setdefault(name, []).append(rmse(score, task, "test"))
-                print(f"{name}, seed {seed}: RMSE {degrees(found[name][-1])}", flush=True)
+                rate = load(folder).best["learning_rate"]
+                print(f"{name}, seed {seed}: {rate:.2g}, {degrees(found[name][-1])}", flush=True)
     return found
 
 
@@ -121,19 +122,10 @@ def at_the_wheel(task: Any, rate: float, name: str, home: Path) -> dict[str, Any
 
 
 def table_of(rows: list[dict[str, Any]]) -> Table:
-    columns = ("driver", "RMSE, rad", "laps", "mean, m", "largest, m", "way", "interventions")
-    table = Table(*columns, "autonomy")
+    table = Table("driver", "RMSE, rad", *laps.COLUMNS)
     for row in rows:
-        table.add_row(
-            row["driver"],
-            degrees(row["rmse"]) if "rmse" in row else "",
-            f"{row['laps']}/{row['of']}",
-            f"{row['mean_distance']:.3f}",
-            f"{row['largest_distance']:.2f}",
-            f"{100 * row['share']:.0f} %",
-            str(row["interventions"]),
-            f"{100 * row['autonomy']:.0f} %",
-        )
+        error = degrees(row["rmse"]) if "rmse" in row else ""
+        table.add_row(row["driver"], error, *laps.cells(row))
     return table
 
 

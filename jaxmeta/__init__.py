@@ -21,6 +21,7 @@ runtime.pin()  # before JAX starts: see `runtime`
 from jaxmeta.version import VERSION  # noqa: E402
 
 if TYPE_CHECKING:
+    from jaxmeta.engine import Place
     from jaxmeta.outcome import Outcome, load, tune
     from jaxmeta.space import Choice, Linear, Log, Space, Values
     from jaxmeta.study import Study, resume, run
@@ -40,6 +41,7 @@ _HOMES = {
     "Log": "space",
     "OptunaSearch": "tuning",
     "Outcome": "outcome",
+    "Place": "engine",
     "PosterRule": "tuning",
     "Random": "tuning",
     "Space": "space",
@@ -67,6 +69,7 @@ __all__ = [
     "Log",
     "OptunaSearch",
     "Outcome",
+    "Place",
     "PosterRule",
     "Random",
     "Space",

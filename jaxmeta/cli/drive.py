@@ -31,24 +31,13 @@ def run(options: argparse.Namespace) -> int:
         drivers |= laps.CONTROLS
     driven = {name: laps.laps(of, name == "the clone") for name, of in drivers.items()}
     print(f"RMSE on the test split: {error['rmse']:.4f} rad, {error['rmse_degrees']:.2f} degrees")
-    table = Table("", "track", "lap", "mean, m", "largest, m", "way", "interventions", "autonomy")
+    table = Table("", "track", *laps.COLUMNS)
     for one in driven["the clone"]:
         row = laps.summary([one])
-        table.add_row("", str(one.track.seed), *_cells(row))
+        table.add_row("", str(one.track.seed), *laps.cells(row))
     for name, rounds in driven.items():
-        table.add_row(name, "all", *_cells(laps.summary(rounds)))
+        table.add_row(name, "all", *laps.cells(laps.summary(rounds)))
     console().print(table)
     for path in picture.draw(driven["the clone"], options.out or options.folder):
         print(plain(path))
     return 0
-
-
-def _cells(row: dict) -> list[str]:
-    return [
-        f"{row['laps']}/{row['of']}",
-        f"{row['mean_distance']:.3f}",
-        f"{row['largest_distance']:.2f}",
-        f"{100 * row['share']:.0f} %",
-        str(row["interventions"]),
-        f"{100 * row['autonomy']:.0f} %",
-    ]

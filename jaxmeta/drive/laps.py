@@ -121,6 +121,21 @@ def summary(driven: list[Lap]) -> dict[str, Any]:
     }
 
 
+COLUMNS = ("laps", "mean, m", "largest, m", "way", "interventions", "autonomy")
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """A `summary` in words, one for each of COLUMNS."""
+    return [
+        f"{row['laps']}/{row['of']}",
+        f"{row['mean_distance']:.3f}",
+        f"{row['largest_distance']:.2f}",
+        f"{100 * row['share']:.0f} %",
+        str(row["interventions"]),
+        f"{100 * row['autonomy']:.0f} %",
+    ]
+
+
 # Who drives the track of a seed.
 CONTROLS: dict[str, Callable[[int], Driver]] = {
     "the expert": lambda seed: expert,

@@ -12,7 +12,6 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from jaxmeta.engine.local import Local
 from jaxmeta.engine.place import Place
 from jaxmeta.engine.protocol import Event, Job, Recipe
 from jaxmeta.engine.sending import Files, environment_of, files_of, packed, searched, write
-from jaxmeta.engine.shares import shares
+from jaxmeta.engine.shares import Crew
 from jaxmeta.record import environment
 from jaxmeta.record.journal import JournalError
 
@@ -72,10 +71,11 @@ class _Hired:
     lanes: int = 0  # until it has said how many
     refused: bool = False
     calling: bool = True  # a call is in flight, whose answer will come
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)  # that it is to run
+    told: list[Job] = field(default_factory=list)  # that it was told to run
 
 
-class RayCluster:
+class RayCluster(Crew):
     """Actors on a Ray cluster at work for one study; the lanes are those of all that have come.
 
     Args:
@@ -85,34 +85,12 @@ class RayCluster:
     """
 
     def __init__(self, recipe: Recipe, workers: int, place: Place) -> None:
+        super().__init__()
         self._recipe, self._saves = packed(recipe), recipe.folder
         self._n, self._place = workers, place
-        self._hired: list[_Hired] = []
         self._calls: dict[Any, _Hired] = {}  # what is in flight
-        self._wanted: list[Job] = []
-        self._done: set[str] = set()  # and are wanted by somebody who has not heard of it yet
-        self._events: list[Event] = []
-        self._surroundings: dict[str, Any] = {}
         self._deaths = 0
         self._ours = False  # the connection to the cluster
-
-    @property
-    def lanes(self) -> int:
-        return sum(worker.lanes for worker in self._hired)
-
-    def surroundings(self) -> dict[str, Any]:
-        return self._surroundings
-
-    def want(self, jobs: Sequence[Job]) -> None:
-        self._wanted = list(jobs)
-        self._done &= {job.name for job in jobs}
-        self._share()
-
-    def next(self) -> list[Event]:
-        while not self._events:
-            self._listen()
-        events, self._events = self._events, []
-        return events
 
     def __enter__(self) -> "RayCluster":
         if self._saves:
@@ -134,23 +112,21 @@ class RayCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._hired:
+        for worker in self._workers:
             self._ray.kill(worker.actor)
-        self._hired, self._calls = [], {}
+        self._workers, self._calls = [], {}
         if self._ours:
             self._ray.shutdown()
 
-    def _share(self) -> None:
-        wanted = [job for job in self._wanted if job.name not in self._done]
-        for worker, share in zip(self._hired, shares(wanted, self._hired), strict=True):
-            idle = bool(worker.jobs) and not share
-            worker.jobs = share
-            if worker.calling or worker.refused or not worker.lanes:
-                continue
-            if share:
-                self._call(worker, worker.actor.step.remote(share))
-            elif idle:
-                self._call(worker, worker.actor.rest.remote())
+    def _give(self, worker: _Hired, jobs: list[Job]) -> None:
+        worker.jobs = jobs
+        if worker.calling or not worker.lanes:
+            return
+        if jobs:
+            self._call(worker, worker.actor.step.remote(jobs))
+        elif worker.told:
+            self._call(worker, worker.actor.rest.remote())
+        worker.told = jobs
 
     def _call(self, worker: _Hired, answer: Any) -> None:
         worker.calling = True
@@ -158,7 +134,7 @@ class RayCluster:
 
     def _listen(self) -> None:
         """Hire where there is room; then wait until an actor answers or dies, or for a while."""
-        while len(self._hired) < (self._n or self._room()):
+        while len(self._workers) < (self._n or self._room()):
             self._hire()
         if not self._calls:  # nobody can answer, until somebody comes
             time.sleep(PATIENCE)
@@ -181,11 +157,10 @@ class RayCluster:
         elif said is not None:
             events, kept = said
             self._deaths = 0
-            for job in worker.jobs:
-                if job.name in kept and job.keep:
+            for job in worker.told:
+                if job.name in kept:
                     write(Path(job.keep), kept[job.name])
-            self._done |= {event.name for event in events if event.done}
-            self._events += events
+            self._heard(events)
 
     def _begun(self, worker: _Hired, lanes: int, surroundings: dict[str, Any]) -> None:
         """An actor in another environment than the first one's gets nothing to do."""
@@ -222,7 +197,7 @@ class RayCluster:
             runtime_env={"env_vars": self._variables()},
         )
         worker = _Hired(actor.remote(self._sent, searched()))
-        self._hired.append(worker)
+        self._workers.append(worker)
         self._call(worker, worker.actor.begin.remote())
 
     def _variables(self) -> dict[str, str]:
@@ -241,9 +216,9 @@ class RayCluster:
 
     def _lose(self, worker: _Hired, error: Exception) -> None:
         self._ray.kill(worker.actor)  # it may be a machine that cannot be reached just now
-        self._hired.remove(worker)
+        self._workers.remove(worker)
         self._deaths += 1
-        if self._deaths > DEATHS + len(self._hired):
+        if self._deaths > DEATHS + len(self._workers):
             raise JournalError(
                 f"workers must stay alive, and {self._deaths} in a row ended (the last: "
                 f"{str(error).splitlines()[0]}); look for what ends them, memory for one, then "

@@ -9,14 +9,13 @@ parent dies ends itself.
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from jaxmeta.engine.protocol import Event, Job, Recipe
+from jaxmeta.engine.protocol import Job, Recipe
 from jaxmeta.engine.sending import environment_of, packed, searched
-from jaxmeta.engine.shares import shares
+from jaxmeta.engine.shares import Crew
 from jaxmeta.record import environment
 from jaxmeta.record.journal import JournalError
 
@@ -29,36 +28,14 @@ main(int(sys.argv[1]))"""
 DEATHS = 5
 
 
-class Workers:
+class Workers(Crew):
     """`n` processes at work for one study; the lanes are those of all of them."""
 
     def __init__(self, recipe: Recipe, n: int) -> None:
+        super().__init__()
         self._recipe = packed(recipe)
         self._n = n
-        self._workers: list[_Worker] = []
-        self._wanted: list[Job] = []
-        self._done: set[str] = set()  # and are wanted by somebody who has not heard of it yet
-        self._events: list[Event] = []
         self._deaths = 0
-        self._surroundings: dict[str, Any] = {}
-
-    @property
-    def lanes(self) -> int:
-        return sum(worker.lanes for worker in self._workers)
-
-    def surroundings(self) -> dict[str, Any]:
-        return self._surroundings
-
-    def want(self, jobs: Sequence[Job]) -> None:
-        self._wanted = list(jobs)
-        self._done &= {job.name for job in jobs}
-        self._share()
-
-    def next(self) -> list[Event]:
-        while not self._events:
-            self._listen()
-        events, self._events = self._events, []
-        return events
 
     def __enter__(self) -> "Workers":
         try:
@@ -79,12 +56,8 @@ class Workers:
         for worker in self._workers:
             worker.process.wait()
 
-    def _share(self) -> None:
-        """Give each worker its part of what is wanted: what it has, and new ones where it has
-        room."""
-        wanted = [job for job in self._wanted if job.name not in self._done]
-        for worker, share in zip(self._workers, shares(wanted, self._workers), strict=True):
-            worker.give(share)
+    def _give(self, worker: "_Worker", jobs: list[Job]) -> None:
+        worker.give(jobs)
 
     def _listen(self) -> None:
         """Wait until a worker says something, or dies."""
@@ -99,8 +72,7 @@ class Workers:
                 raise message
             if isinstance(message, list):
                 self._deaths = 0
-                self._done |= {event.name for event in message if event.done}
-                self._events += message
+                self._heard(message)
             else:
                 worker.lanes, surroundings = message
                 self._compare(surroundings)

@@ -43,7 +43,7 @@ class Model:
     def of(cls, lines: Sequence[Line], restored: Restored, batch: int | None) -> "Model":
         """The network that was `restored` of the finished study whose journal has these `lines`."""
         if batch is not None and batch < 1:
-            raise ValueError(f"a batch must have at least one example, got {batch}")
+            raise ValueError(f"a batch must have at least one example, got {batch}; raise it")
         task, end = restored.task, lines[-1]
         origin = {
             "study": hashlib.sha256(b"".join(map(encode, lines))).hexdigest(),

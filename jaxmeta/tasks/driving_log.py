@@ -41,7 +41,8 @@ def read(folder: Path, crop_top: int, crop_bottom: int) -> dict[str, Split]:
     """
     if min(crop_top, crop_bottom) < 0:
         raise ValueError(
-            f"crop_top and crop_bottom must be 0 or more rows, got {crop_top} and {crop_bottom}"
+            f"crop_top and crop_bottom must be 0 or more rows, got {crop_top} and {crop_bottom}; "
+            "raise them"
         )
     pairs = list(_rows(_log(folder)))
     if len(pairs) < LEAST:

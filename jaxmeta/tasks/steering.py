@@ -44,7 +44,10 @@ def steering(
       ModuleNotFoundError: pillow is not installed, which a folder needs.
     """
     if data is None and (crop_top or crop_bottom):
-        raise ValueError("crop_top and crop_bottom are for images of --data, and there are none")
+        raise ValueError(
+            f"crop_top and crop_bottom are for images of --data, got {crop_top} and {crop_bottom} "
+            "without it; name a folder, or leave them out"
+        )
     splits = shipped() if data is None else driving_log.read(Path(data), crop_top, crop_bottom)
     return regression(
         "steering",

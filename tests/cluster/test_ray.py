@@ -150,10 +150,10 @@ def test_a_machine_with_another_flag_is_refused_by_name(nodes, caplog):
     place = Place("ray", nodes.cluster.address)
     try:
         with RayCluster(study.recipe(), 0, place) as engine:
-            while not all(worker.lanes or worker.refused for worker in engine._hired):
+            while not all(worker.lanes or worker.refused for worker in engine._workers):
                 engine._listen()
-            assert len(engine._hired) == 3
-            refused = sum(worker.refused for worker in engine._hired)
+            assert len(engine._workers) == 3
+            refused = sum(worker.refused for worker in engine._workers)
             chains = Chains(study.tuner, 0)
             jobs = [job(chains, Trial(0, i, (i,), 0)) for i in range(4)]
             assert run_all(engine, jobs).keys() == {one.name for one in jobs}
@@ -161,6 +161,20 @@ def test_a_machine_with_another_flag_is_refused_by_name(nodes, caplog):
         nodes.cluster.remove_node(odd)
     assert refused in (1, 2) and engine.lanes == 0
     assert caplog.text.count("xla_flags: recorded") == refused
+
+
+def test_a_worker_that_has_nothing_to_do_is_told_so(nodes):
+    """Also where it was in the middle of an epoch when nothing was wanted any more."""
+    study = Study(tasks.make("spirals"), training=Training(10**6, 10**6), lanes=Lanes())
+    with RayCluster(study.recipe(), 1, Place("ray", nodes.cluster.address)) as engine:
+        (worker,) = engine._workers
+        engine.want([job(Chains(study.tuner, 0), Trial(0, 0, (0,), 0))])
+        engine.next()
+        assert worker.calling and worker.told
+        engine.want([])
+        while worker.calling:
+            engine._listen()
+        assert worker.told == []
 
 
 def test_no_cluster_is_a_sentence(tmp_path: Path):

@@ -382,3 +382,14 @@ def test_what_the_posters_network_cannot_do_is_said(images: tuple[int, ...]) -> 
 def test_what_max_pool_cannot_do_is_said(strides: tuple[int, int], side: int) -> None:
     with pytest.raises(ValueError, match="max_pool"):
         layers.max_pool(jnp.zeros((1, side, side, 1)), (2, 2), strides)
+
+
+def test_upsample_is_each_pixel_twice_and_its_gradient_the_sum_of_four():
+    x, g = (
+        jax.random.normal(keys.root(i), shape)
+        for i, shape in enumerate([(2, 3, 5, 4), (2, 6, 10, 4)])
+    )
+    y, backward = jax.vjp(layers.upsample, x)
+    np.testing.assert_array_equal(y, jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2))
+    expected = np.asarray(g, np.float64).reshape(2, 3, 2, 5, 2, 4).sum((2, 4))
+    np.testing.assert_allclose(backward(g)[0], expected, rtol=1e-5, atol=1e-6)
