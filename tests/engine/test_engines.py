@@ -82,6 +82,7 @@ def test_workers_have_them_too_and_one_that_dies_is_replaced(alone):
         os.kill(first.pid, signal.SIGKILL)
         events = run_all(engine, jobs(8))
         assert same({n: e.result for n, e in events.items()}, alone)
+        assert not engine._done  # so that the same trial can be wanted, and run, once more
         assert first.poll() == -signal.SIGKILL
         assert first.pid not in {worker.process.pid for worker in engine._workers}
         processes = [worker.process for worker in engine._workers]

@@ -5,6 +5,7 @@ import os
 import zipfile
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -33,6 +34,24 @@ def test_an_npz_is_a_task_of_segmentation(tmp_path):
         np.testing.assert_array_equal(getattr(task.data, split).y, made[f"{short}_labels"])
     assert (task.data.classes, task.data.ignored) == (11, 11)
     assert tasks.from_record({"name": task.name, **task.options}).data.digest == task.data.digest
+
+
+@pytest.mark.parametrize(
+    ("heads", "best", "worse"), [("segmentation", 1, 0), ("depth", 0, -0.5), ("both", 1, -0.5)]
+)
+def test_each_head_is_scored_by_its_own_measure(heads, best, worse):
+    """Right outputs have the best score; labels one off and log depth off by a half do not."""
+    task = tasks.make("crossroads", heads=heads)
+    y = np.asarray(task.data.validation.y[:4])
+    label, code = (y[..., 0], y[..., 1]) if heads == "both" else (y, y)
+    for off, score in ((0, best), (1, worse)):
+        parts = []
+        if heads != "depth":
+            parts.append(np.eye(8, dtype=np.float32)[(label + off) % 8])
+        if heads != "segmentation":
+            parts.append((crossroads_data.log_depths()[code] + np.float32(off / 2))[..., None])
+        sums = jax.tree.map(lambda x: x.sum(0), task.points(np.concatenate(parts, -1), y))
+        assert float(task.summary(sums)) == pytest.approx(score, abs=1e-5)
 
 
 def files(folder: Path, **changes):
