@@ -201,7 +201,7 @@ def main() -> int:
         said["minutes"] = round((time.monotonic() - started) / 60, 1)
         (options.out / "results.json").write_text(json.dumps(said, indent=1))
         print(f"{said['minutes']} minutes", flush=True)
-    return cli.main(["verify", str(options.out / "three_way-both"), "--trainings", "1"])
+    return cli.main(["verify", str(options.out / "three_way-both")])
 
 
 if __name__ == "__main__":

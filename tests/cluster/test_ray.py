@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.cluster
 
 STUDY = ["tune", "spirals", "--preset", "logarithmic", "--p-eps", "0.05", "--epochs", "3"]
 SHORT = [*STUDY, "--i-max", "6"]
-LONG = [*STUDY, "--i-max", "40", "--noprog-max", "40", "--epochs", "40"]
+LONG = [*STUDY, "--i-max", "40", "--noprog-max", "40", "--epochs", "120", "--patience", "120"]
 DESIGNS = {
     "as it is": [],
     "3 chains": ["--chains", "3"],
@@ -83,6 +84,17 @@ def laptop(tmp_path_factory):
     return journal
 
 
+def begin(folder: Path, *arguments: object) -> subprocess.Popen[bytes]:
+    """`jaxmeta ARGUMENTS`, its output in a file: nobody reads along, and a pipe would fill up."""
+    with folder.with_suffix(".log").open("ab") as log:
+        command = [sys.executable, "-m", "jaxmeta.cli", *map(str, arguments)]
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+
+
+def said(folder: Path) -> str:
+    return folder.with_suffix(".log").read_text()[-3000:]
+
+
 def workers_alive() -> list[str]:
     rows = subprocess.check_output(["ps", "-eo", "pid,args"], text=True).splitlines()
     return [row for row in rows if re.search(r"ray::Worker", row)]
@@ -109,13 +121,14 @@ def test_machines_killed_at_random(nodes, laptop, tmp_path):
     while killed < KILLS:
         folder = tmp_path / str(studies)
         scratch = ["--scratch", tmp_path / f"scratch{studies}"] if studies % 2 else []
-        study = jaxmeta(*LONG, "--out", folder, "--engine", nodes.engine, *scratch)
+        study = begin(folder, *LONG, "--out", folder, "--engine", nodes.engine, *scratch)
         while study.poll() is None:
-            time.sleep(rng.uniform(2, 8))
-            if study.poll() is None and begun(folder):
+            # A worker needs some seconds to start, and the study must come to an end.
+            time.sleep(rng.uniform(4, 10))
+            if study.poll() is None and begun(folder) and killed < KILLS:
                 nodes.kill(rng.randrange(len(nodes.nodes)))
                 killed += 1
-        finish(study)
+        assert study.returncode == 0, said(folder)
         assert (folder / NAME).read_bytes() == laptop(LONG)
         studies += 1
     print(f"\n{killed} machines killed at random in {studies} studies: the same bytes")
@@ -124,17 +137,16 @@ def test_machines_killed_at_random(nodes, laptop, tmp_path):
 def test_the_driver_killed_and_resumed(nodes, laptop, tmp_path):
     folder, kills = tmp_path / "a", 0
     rng = random.Random(1)
-    study = jaxmeta(*LONG, "--out", folder, "--engine", nodes.engine)
-    while True:
+    study = begin(folder, *LONG, "--out", folder, "--engine", nodes.engine)
+    while study.poll() is None:
         time.sleep(rng.uniform(6, 14))
-        if study.poll() is not None or kills == 4:
-            break
-        study.send_signal(signal.SIGKILL)
-        study.communicate()
-        kills += 1
-        again = ["resume", folder] if begun(folder) else [*LONG, "--out", folder]
-        study = jaxmeta(*again, "--engine", nodes.engine)
-    finish(study)
+        if study.poll() is None and kills < 4:
+            study.send_signal(signal.SIGKILL)
+            study.wait()
+            kills += 1
+            again = ["resume", folder] if begun(folder) else [*LONG, "--out", folder]
+            study = begin(folder, *again, "--engine", nodes.engine)
+    assert study.returncode == 0, said(folder)
     assert kills and (folder / NAME).read_bytes() == laptop(LONG)
     until = time.monotonic() + 30
     while workers_alive() and time.monotonic() < until:
