@@ -63,7 +63,7 @@ repro: venv ## bit for bit: whole processes run, killed, resumed and compared
 	$(PY) -m pytest -q -s -m repro
 
 cluster: venv ## studies on a real Ray cluster on this machine: machines killed, journals compared
-	$(PY) -m pytest -q -s -m cluster
+	$(PY) -m pytest -q -s -m cluster tests/cluster  # alone: Ray forks, and JAX must not have started
 
 bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 	$(PY) -m experiments.bench
