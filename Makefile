@@ -62,8 +62,9 @@ test-slow: venv ## the tests that train for minutes
 repro: venv ## bit for bit: whole processes run, killed, resumed and compared
 	$(PY) -m pytest -q -s -m repro
 
+# Its tests alone: Ray forks, and JAX, which others start, must not have started.
 cluster: venv ## studies on a real Ray cluster on this machine: machines killed, journals compared
-	$(PY) -m pytest -q -s -m cluster tests/cluster  # alone: Ray forks, and JAX must not have started
+	$(PY) -m pytest -q -s -m cluster tests/cluster
 
 bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 	$(PY) -m experiments.bench

@@ -186,7 +186,8 @@ def test_a_worker_that_has_nothing_to_do_is_told_so(nodes):
         engine.want([])
         while worker.calling:
             engine._listen()
-        assert worker.told == []
+        still = worker.actor.__ray_call__.remote(lambda actor: list(actor._engine._wanted))
+        assert engine._ray.get(still) == []
 
 
 def test_no_cluster_is_a_sentence(tmp_path: Path):
