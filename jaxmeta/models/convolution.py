@@ -11,7 +11,7 @@ That is for stride 1 and padding "SAME"; `strided` has the others, by patches al
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import Any
 
@@ -25,31 +25,48 @@ from jaxmeta.models import winograd
 # From so many input channels on, Winograd's filtering is the faster one (measured on a CPU).
 CHANNELS = 8
 
+Convolution = Callable[[jax.Array, jax.Array], Any]  # of images and a kernel
+
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """float32[B, H, W, in], float32[k, k, in, out] with k odd -> float32[B, H, W, out]."""
     even = x.shape[1] % 2 == x.shape[2] % 2 == 0
-    return join(_by_platform(2 if even and _wide(kernel) else 1, x, kernel))
+    block = 2 if even and _wide(kernel) else 1
+    patched = _joined(partial(by_patches, block))
+    on_cpu = _filtered if _wide(kernel) else patched
+    on_tpu = _joined(partial(by_xla, block))
+    return _by_platform(x, kernel, cpu=on_cpu, tpu=on_tpu, default=patched)
 
 
 def convolve_blocks(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`convolve` before `join`, in blocks of 2x2; H and W even: float32[4, H/2, W/2, B, out]."""
-    return _by_platform(2, x, kernel)
+    patched = partial(by_patches, 2)
+    filtered = _wide(kernel) and winograd.outputs(len(kernel)) == 2
+    on_cpu = winograd.convolve if filtered else patched
+    return _by_platform(x, kernel, cpu=on_cpu, tpu=partial(by_xla, 2), default=patched)
 
 
-def _wide(kernel: jax.Array) -> bool:
-    return kernel.shape[0] == winograd.KERNEL and kernel.shape[2] >= CHANNELS
-
-
-def _by_platform(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
+def _by_platform(*of: jax.Array, **ways: Convolution) -> jax.Array:
     """Winograd's filtering on a CPU alone: elsewhere factors of a product are rounded to 11 or 8
     bits, as JAX does by default, and its error is ten times that of patches. A TPU has a unit for
     convolutions; on a GPU they are a library's choice of the day, and products are not."""
-    patched = partial(by_patches, block)
-    on_cpu = winograd.convolve if block == 2 and _wide(kernel) else patched
-    return lax.platform_dependent(
-        x, kernel, cpu=on_cpu, tpu=partial(by_xla, block), default=patched
-    )
+    return lax.platform_dependent(*of, **ways)
+
+
+def _wide(kernel: jax.Array) -> bool:
+    return kernel.shape[0] in winograd.KERNELS and kernel.shape[2] >= CHANNELS
+
+
+def _joined(blocks: Convolution) -> Convolution:
+    return lambda x, kernel: join(blocks(x, kernel))
+
+
+def _filtered(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Winograd's filtering of images of any size: rows and columns are added to fill its tiles."""
+    height, width = x.shape[1:3]
+    m = winograd.outputs(len(kernel))
+    x = _padded(x, [(0, -height % m), (0, -width % m)])
+    return join(winograd.convolve(x, kernel))[:, :height, :width]
 
 
 def by_xla(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:

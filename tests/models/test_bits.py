@@ -42,7 +42,8 @@ class Small(nn.Module):
 
     @nn.compact
     def __call__(self, x, *, train: bool):
-        x = nn.relu(Conv(8, (3, 3))(x))
+        x = nn.relu(Conv(8, (3, 3))(x))  # in patches
+        x = nn.relu(Conv(8, (3, 3))(x))  # by Winograd
         x = ConvReluPool(8, (5, 5))(x)  # by Winograd
         x = max_pool(nn.relu(Conv(3, (5, 5))(x)), (2, 2), (2, 2))  # by Winograd
         x = ConvReluPool(4, (5, 5))(x)  # in patches of blocks

@@ -16,7 +16,7 @@ from jaxmeta.models import convolution, layers, winograd
 from jaxmeta.models.convolution import by_patches, by_xla, join
 from jaxmeta.models.pilot import PilotNet
 from jaxmeta.models.poster import PosterNet, truncated_normal
-from jaxmeta.models.winograd import A_T, B_T, SCALE, G
+from jaxmeta.models.winograd import B_T, SCALE, powers
 from jaxmeta.models.winograd import convolve as by_winograd
 
 KEY = keys.root(0)
@@ -52,12 +52,13 @@ def assert_alike(ours, theirs, x: jax.Array, params: Any, error: float = 1e-5) -
         np.testing.assert_allclose(a, b, atol=error * float(jnp.abs(b).max()), rtol=0)
 
 
-def test_the_matrices_of_winograd_are_a_convolution() -> None:
-    """In one dimension, for each of the 5 x 6 products of a weight and an input, exactly."""
-    scale = np.array([1 / 4, -1 / 6, -1 / 6, 1 / 24, 1 / 24, 1])
+@pytest.mark.parametrize("size", winograd.KERNELS)
+def test_the_matrices_of_winograd_are_a_convolution(size: int) -> None:
+    """In one dimension, for each product of a weight and one of the 6 inputs, exactly."""
+    scale, m = np.array([1 / 4, -1 / 6, -1 / 6, 1 / 24, 1 / 24, 1]), winograd.outputs(size)
     np.testing.assert_array_equal(SCALE, np.outer(scale, scale).astype(np.float32).reshape(-1, 1))
-    outputs = np.einsum("yp,p,pk,pi->yki", A_T, scale, G, B_T)
-    expected = [[[i == y + k for i in range(6)] for k in range(5)] for y in range(2)]
+    outputs = np.einsum("py,p,pk,pi->yki", powers(m), scale, powers(size), B_T)
+    expected = [[[i == y + k for i in range(6)] for k in range(size)] for y in range(m)]
     np.testing.assert_allclose(outputs, expected, atol=1e-12)
 
 
@@ -67,8 +68,10 @@ def test_the_matrices_of_winograd_are_a_convolution() -> None:
         pytest.param((3, 28, 28, 1), 4, 5, marks=pytest.mark.slow),
         ((2, 8, 12, 9), 5, 5),  # by Winograd
         pytest.param((2, 2, 2, 8), 3, 5, marks=pytest.mark.slow),  # by Winograd, one tile
-        ((2, 7, 9, 9), 5, 5),
+        ((2, 7, 9, 9), 5, 5),  # by Winograd, with a row and a column that are cut off
         ((2, 6, 4, 3), 4, 3),
+        ((2, 8, 12, 9), 5, 3),  # by Winograd
+        ((2, 9, 6, 8), 5, 3),  # by Winograd, with three rows and two columns that are cut off
         ((2, 5, 8, 3), 4, 1),
         ((1, 3, 3, 2), 2, 7),
     ],
@@ -139,7 +142,7 @@ class Separate(nn.Module):
 
 @pytest.mark.parametrize(
     ("images", "features", "size"),
-    [((3, 28, 28, 1), 4, 5), ((2, 8, 12, 9), 5, 5), ((2, 6, 4, 3), 4, 3), ((2, 2, 2, 16), 3, 7)],
+    [((3, 28, 28, 1), 4, 5), ((2, 8, 12, 9), 5, 5), ((2, 6, 4, 9), 4, 3), ((2, 2, 2, 16), 3, 7)],
 )
 def test_conv_relu_pool_is_flaxs_three(images: tuple[int, ...], features: int, size: int) -> None:
     ours, theirs = layers.ConvReluPool(features, (size, size)), Separate(features, size)
@@ -152,27 +155,31 @@ def test_conv_relu_pool_is_flaxs_three(images: tuple[int, ...], features: int, s
     assert_alike(renamed, theirs.apply, x, params)
 
 
-def test_winograd_is_near_double_precision() -> None:
-    """The poster's second layer; the errors that the module states, and half as much again."""
-    x, kernel = nn.relu(draw(10, 14, 14, 32)), draw(5, 5, 32, 64, seed=1) * 0.1
-    dy = draw(4, 7, 7, 10, 64, seed=2)
+@pytest.mark.parametrize(
+    ("size", "side", "errors"), [(5, 14, (6e-6, 5e-6, 2e-5)), (3, 16, (8e-6, 5e-6, 1e-5))]
+)
+def test_winograd_is_near_double_precision(size: int, side: int, errors) -> None:
+    """The poster's second layer, and its like; the module's errors, and half as much again."""
+    x, kernel = nn.relu(draw(10, side, side, 32)), draw(size, size, 32, 64, seed=1) * 0.1
+    m, edge = winograd.outputs(size), size // 2
+    dy = draw(m * m, side // m, side // m, 10, 64, seed=2)
 
     def in_double(x, kernel):
-        """By 25 products of shifted images."""
-        x = np.pad(np.asarray(x, np.float64), ((0, 0), (2, 2), (2, 2), (0, 0)))
+        """By a product of shifted images for each place in the kernel."""
+        x = np.pad(np.asarray(x, np.float64), ((0, 0), (edge, edge), (edge, edge), (0, 0)))
         kernel, g = np.asarray(kernel, np.float64), np.asarray(join(dy), np.float64)
         y, dx, dk = 0.0, np.zeros_like(x), np.zeros_like(kernel)
-        for r, s in np.ndindex(5, 5):
-            window = np.s_[:, r : r + 14, s : s + 14]
+        for r, s in np.ndindex(size, size):
+            window = np.s_[:, r : r + side, s : s + side]
             y = y + x[window] @ kernel[r, s]
             dx[window] += g @ kernel[r, s].T
             dk[r, s] = np.einsum("bhwi,bhwo->io", x[window], g, optimize=True)
-        return y, dx[:, 2:-2, 2:-2], dk
+        return y, dx[:, edge:-edge, edge:-edge], dk
 
     exact = in_double(x, kernel)
-    for convolve, errors in (
-        (by_winograd, (6e-6, 5e-6, 2e-5)),
-        (lambda x, kernel: by_patches(2, x, kernel), (2e-6, 2e-6, 2e-6)),
+    for convolve, most in (
+        (by_winograd, errors),
+        (partial(by_patches, m), (2e-6, 2e-6, 2e-6)),
     ):
 
         @jax.jit
@@ -180,7 +187,7 @@ def test_winograd_is_near_double_precision() -> None:
             y, pull = jax.vjp(convolve, x, kernel)
             return join(y), *pull(dy)
 
-        for a, b, error in zip(both(x, kernel, dy), exact, errors, strict=True):
+        for a, b, error in zip(both(x, kernel, dy), exact, most, strict=True):
             assert np.abs(a - b).max() < error * np.abs(b).max()
 
 
