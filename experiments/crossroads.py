@@ -3,11 +3,12 @@
     make crossroads      rates, tuners, a joint study and a picture; 15 minutes on two cores
 
 First each head, and both in one network, is trained for one epoch at 1e-5 to 1e-2 and for six at
-the rate that three_way found for it. Then four tuners look for the learning rate of segmentation at
-equal training steps: a training is fifteen mini-batches, and each tuner has six trainings
-(three_way, which meets a position again at no cost, at most six). Last, five hyperparameters are
-tuned at once. Studies are records in the out folder; the tables are printed and stand in
-results.json, the picture in pictures.png. Figures and hardware are in docs/crossroads.md.
+the rate that three_way found for it, those six from three seeds. Then four tuners look for the
+learning rate of segmentation at equal training steps: a training is sixty mini-batches, and each
+tuner has six trainings (three_way, which meets a position again at no cost, at most six). Last,
+five hyperparameters are tuned at once. Studies are records in the out folder; the tables are
+printed and stand in results.json, the picture in pictures.png. Figures and hardware are in
+docs/crossroads.md.
 """
 
 import argparse
@@ -44,7 +45,7 @@ TUNERS: dict[str, dict[str, Any]] = {
     "TPE": {"tuner": "optuna", "sampler": "tpe"},
 }
 JOINT = ("learning_rate", "batch_size", "weight_decay", "dropout", "depth_weight")
-BATCH = {"batch_size": 10}
+BATCH = {"batch_size": 5}
 MEASURES = ("miou", "accuracy", "abs_rel", "rmse", "delta")
 COLOURS = np.array(
     [[135, 206, 235], [150, 90, 60], [20, 20, 20], [100, 100, 100], [220, 170, 220], [40, 160, 40]]
@@ -108,7 +109,8 @@ def rates(options: argparse.Namespace) -> dict[str, Any]:
     """Measures on the test set of each head at each rate, and a picture of the tuned ones."""
     said: dict[str, Any] = {}
     outputs: dict[str, np.ndarray] = {}
-    table = Table("heads", "rate", "epochs", *MEASURES)
+    tuned: dict[str, list[dict[str, float]]] = {}  # of each head, for each seed
+    table = Table("heads", "rate", "epochs", "seeds", *MEASURES)
     for heads in HEADS:
         out = options.out / f"three_way-{heads}"
         best = tune(out, heads, options, 0, tuner="three_way").best["learning_rate"]
@@ -116,24 +118,39 @@ def rates(options: argparse.Namespace) -> dict[str, Any]:
         whole = options.epochs
         program = Program(task, Training(whole, whole), BATCH, ["learning_rate"])
         apply, (x, y) = network_of(task), task.data.test
-        for rate, epochs in [*((rate, 1) for rate in RATES), (best, 1), (best, whole)]:
-            key = keys.training(keys.root(0), 0, 0)
-            _, at = train(program, key, {"learning_rate": rate}, until=epochs)
-            outputs[heads] = apply(task.kept(at.state), x)
-            of = measures(heads, outputs[heads], y, task)
+        ways = [*((rate, 1, 1) for rate in RATES), (best, 1, 1), (best, whole, options.seeds)]
+        for rate, epochs, seeds in ways:
+            found = []
+            for seed in range(seeds):
+                key = keys.training(keys.root(seed), 0, 0)
+                _, at = train(program, key, {"learning_rate": rate}, until=epochs)
+                found.append(apply(task.kept(at.state), x))
+            of = [measures(heads, each, y, task) for each in found]
+            outputs[heads], tuned[heads] = found[0], of
             said[f"{heads} {rate:g} {epochs}"] = of
-            cells = [f"{of[name]:.3f}" if name in of else "" for name in MEASURES]
-            tuned = " (tuned)" if rate == best else ""
-            table.add_row(heads, f"{rate:.2g}{tuned}", str(epochs), *cells)
-        said[heads] = said[f"{heads} {best:g} {whole}"]
-    alone = {"miou": said["segmentation"]["miou"], "abs_rel": said["depth"]["abs_rel"]}
-    said["gain"] = perception.gain(said["both"], alone)
-    Console(width=120).print(table)
+            marked = " (tuned)" if rate == best else ""
+            cells = [_spread([one[name] for one in of if name in one]) for name in MEASURES]
+            table.add_row(heads, f"{rate:.2g}{marked}", str(epochs), str(seeds), *cells)
+    Console(width=140).print(table)
+    gains = [
+        perception.gain(both, {"miou": alone["miou"], "abs_rel": depth["abs_rel"]})
+        for alone, depth, both in zip(*(tuned[heads] for heads in HEADS), strict=True)
+    ]
+    said["gain"] = gains
     print(
-        f"both heads over single ones, mean relative gain of mIoU and abs-rel: {said['gain']:+.1%}"
+        "both heads over single ones, mean relative gain of mIoU and abs-rel: "
+        + ", ".join(f"{gain:+.1%}" for gain in gains)
     )
     picture(outputs["both"], options.out / "pictures.png")
     return said
+
+
+def _spread(values: list[float]) -> str:
+    """The mean, and from least to most if there are several."""
+    if not values:
+        return ""
+    range_of = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
+    return f"{np.mean(values):.3f}{range_of}"
 
 
 def joint(options: argparse.Namespace) -> dict[str, Any]:
@@ -187,7 +204,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/crossroads"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trainings", type=int, default=6, help="of each study")
-    parser.add_argument("--train-size", type=int, default=150, help="pictures, while tuning")
+    parser.add_argument("--train-size", type=int, default=300, help="pictures, while tuning")
     parser.add_argument("--epochs", type=int, default=6, help="at the tuned rate")
     options = parser.parse_args()
     shutil.rmtree(options.out, ignore_errors=True)
