@@ -6,7 +6,7 @@ import argparse
 from jaxmeta import display, study
 from jaxmeta.cli.common import add_folder, add_trust
 from jaxmeta.cli.console import console
-from jaxmeta.cli.running import add_running, place_of, stopped
+from jaxmeta.cli.running import add_running, place_of, until_stopped
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -21,7 +21,9 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    try:
+    place = place_of(options)
+
+    def go_on() -> None:
         with display.resuming(console(), options.folder) as watcher:
             study.resume(
                 options.folder,
@@ -32,8 +34,7 @@ def run(options: argparse.Namespace) -> int:
                 lookahead=options.lookahead,
                 allow_download=options.allow_download,
                 keep_weights=options.keep_weights == "best",
-                place=place_of(options),
+                place=place,
             )
-    except KeyboardInterrupt:
-        return stopped(options.folder)
-    return 0
+
+    return until_stopped(options.folder, go_on)

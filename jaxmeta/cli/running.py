@@ -1,7 +1,9 @@
 """What the commands share that run trainings: `tune` and `resume`."""
 
 import argparse
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from jaxmeta import exits
@@ -11,10 +13,20 @@ from jaxmeta.engine.scheduler import AUTO
 from jaxmeta.plain import plain
 
 
-def stopped(folder: Path) -> int:
-    """After Ctrl-C."""
-    print(f"jaxmeta: stopped; go on with: jaxmeta resume {plain(folder)}", file=sys.stderr)
-    return exits.STOPPED
+def until_stopped(folder: Path, go_on: Callable[[], object]) -> int:
+    """Go on with the study in `folder`; the exit status.
+
+    Ctrl-C stops it, and so does SIGTERM, by which a batch system says that its time is over.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        go_on()
+    except KeyboardInterrupt:
+        print(f"jaxmeta: stopped; go on with: jaxmeta resume {plain(folder)}", file=sys.stderr)
+        return exits.STOPPED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0
 
 
 def add_running(command: argparse.ArgumentParser) -> None:

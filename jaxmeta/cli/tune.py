@@ -16,7 +16,7 @@ from typing import Any
 
 from jaxmeta import display, study, tasks, tuning
 from jaxmeta.cli.console import console
-from jaxmeta.cli.running import add_running, place_of, stopped
+from jaxmeta.cli.running import add_running, place_of, until_stopped
 from jaxmeta.space import Axis, parse_axis, parse_value
 from jaxmeta.training import Lanes, Training, lanes_here
 from jaxmeta.training.lanes import FORMULATIONS
@@ -107,12 +107,12 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     wanted, place = study_of(options), place_of(options)
     keep = options.keep_weights == "best"
-    try:
+
+    def go_on() -> None:
         with display.watcher(console(), wanted) as watcher:
             study.run(wanted, options.out, watcher, options.workers, options.lookahead, keep, place)
-    except KeyboardInterrupt:
-        return stopped(options.out)
-    return 0
+
+    return until_stopped(options.out, go_on)
 
 
 def study_of(options: argparse.Namespace) -> study.Study:

@@ -8,9 +8,11 @@ at the end of an epoch, as by every engine.
 
 import logging
 import os
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,6 +241,7 @@ def _connected(address: str) -> tuple[Any, bool]:
         ) from error
     was_there = ray.is_initialized()
     if not was_there:
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         named = address or os.environ.get("RAY_ADDRESS", "")
         options: dict[str, Any] = {} if named else {"include_dashboard": False}
         try:
@@ -254,6 +257,8 @@ def _connected(address: str) -> tuple[Any, bool]:
                 f"a Ray cluster must answer at {named or 'this machine'}, and does not ({error}); "
                 "start one: ray start --head"
             ) from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in its place
     return ray, not was_there
 
 
