@@ -2,7 +2,7 @@
 
     make bench          after the others; 3 minutes on two cores
 
-An engine that knows every score at once stands behind `jaxmeta.study.run`; all else is what any
+An engine that knows every score at once stands behind `jaxmeta.running.run`; all else is what any
 study does: tuner, look-ahead, journal with its fsync, scheduler. Microseconds a decision, over
 10 to 10,000 decisions, 1 to 64 lanes and 1 to 8 axes; where a column is flat, a study costs no more
 than its decisions. Tables are printed, and drawn in runs/bench_host.png if matplotlib is there.
@@ -26,8 +26,8 @@ from experiments.bench import cpu
 from jaxmeta import Log, PosterRule, Space, Study, ThreeWay, engine, objective
 from jaxmeta.engine import Event, Job
 from jaxmeta.record.journal import Journal
+from jaxmeta.running import run
 from jaxmeta.score import to_rank
-from jaxmeta.study import run
 from jaxmeta.trial import Result
 from jaxmeta.tuning import Chains
 

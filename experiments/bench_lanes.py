@@ -31,7 +31,7 @@ from experiments.bench import cpu
 from jaxmeta import Lanes, Log, PosterRule, Space, Study, Training, keys, runtime, tasks
 from jaxmeta.engine.local import programs_of
 from jaxmeta.engine.scheduler import AUTO
-from jaxmeta.study import run
+from jaxmeta.running import run
 from jaxmeta.training import Program, Stack, train
 from jaxmeta.tuning import lookahead
 

@@ -47,13 +47,15 @@ def child(began: float, command: list[str]) -> int:
 
     from jaxmeta import cli
 
-    modules = ("jaxmeta.cli.tune", "jaxmeta.study", "jaxmeta.tasks", "jaxmeta.engine.scheduler")
-    _, study, tasks, scheduler = map(importlib.import_module, modules)
+    names = ("cli.tune", "running", "tasks", "testing", "engine.scheduler")
+    modules = (importlib.import_module(f"jaxmeta.{name}") for name in names)
+    _, running, tasks, testing, scheduler = modules
     over("import")
     around(tasks, "make", after="data")
     around(scheduler.Scheduler, "fetch", before="trace and compile")
-    around(scheduler.Scheduler, "run", before="train", after="test and keep")
-    around(study, "run", after="record")
+    around(testing, "jobs", before="train")
+    around(testing, "outcome", before="test and keep")
+    around(running, "run", after="record")
     out = Path(command[-1])
     status = cli.main(command)
     if "mnist" in command:
@@ -89,7 +91,7 @@ def commands() -> None:
     """Print how long those take that train nothing."""
     from experiments.bench_host import Instant, study_of
     from jaxmeta import engine
-    from jaxmeta.study import run
+    from jaxmeta.running import run
 
     engine.start = lambda *_: Instant(1)  # trainings that cost nothing
     print(f"\nwhole commands on {DECISIONS} decisions; median of {ROUNDS} (lowest to highest)\n")

@@ -23,8 +23,9 @@ from jaxmeta.version import VERSION  # noqa: E402
 if TYPE_CHECKING:
     from jaxmeta.engine import Place
     from jaxmeta.outcome import Outcome, load, tune
+    from jaxmeta.running import resume, run
     from jaxmeta.space import Choice, Linear, Log, Space, Values
-    from jaxmeta.study import Study, resume, run
+    from jaxmeta.study import Study
     from jaxmeta.supervised import Task, arrays, classification, regression
     from jaxmeta.training import Lanes, Training, objective, trainable
     from jaxmeta.tuning import Grid, OptunaSearch, PosterRule, Random, ThreeWay
@@ -55,8 +56,8 @@ _HOMES = {
     "load": "outcome",
     "objective": "training",
     "regression": "supervised",
-    "resume": "study",
-    "run": "study",
+    "resume": "running",
+    "run": "running",
     "trainable": "training",
     "tune": "outcome",
 }

@@ -3,25 +3,30 @@
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import jax
 from rich.console import Console
 
-from jaxmeta import display, keys, study, tasks, tuning
+from jaxmeta import display, keys, running, study, tasks, tuning
+from jaxmeta import seeds as several
 from jaxmeta.engine.place import LOCAL, Place
 from jaxmeta.engine.scheduler import AUTO
 from jaxmeta.record import lines as record
 from jaxmeta.record import weights
 from jaxmeta.record.error import JournalError
 from jaxmeta.record.journal import read
+from jaxmeta.record.seeds import of_seed
 from jaxmeta.report.story import Score, Story, story
+from jaxmeta.running import Means
 from jaxmeta.space import Axis, Space
 from jaxmeta.study import Study, from_line
 from jaxmeta.training import Trainable, Training
 from jaxmeta.training.digest import digest, to_hex
 from jaxmeta.trial import Values
 from jaxmeta.tuning import Tuner
+
+Tuned = Space | Mapping[str, Axis | None] | Iterable[str] | str
 
 
 class Restored(NamedTuple):
@@ -185,9 +190,21 @@ def load(folder: Path | str) -> Outcome:
     return Outcome(folder)
 
 
+@overload
+def tune(
+    task: Trainable | str, space: Tuned = ..., *, seeds: None = None, **more: Any
+) -> Outcome: ...
+
+
+@overload
+def tune(
+    task: Trainable | str, space: Tuned = ..., *, seeds: Iterable[int], **more: Any
+) -> list[Outcome]: ...
+
+
 def tune(
     task: Trainable | str,
-    space: Space | Mapping[str, Axis | None] | Iterable[str] | str = (),
+    space: Tuned = (),
     *,
     out: Path | str,
     tuner: Tuner | str | None = None,
@@ -196,6 +213,7 @@ def tune(
     patience: int | None = None,
     fixed: Mapping[str, Any] | None = None,
     seed: int = 0,
+    seeds: Iterable[int] | None = None,
     workers: int = 0,
     lookahead: int | None = AUTO,
     keep_weights: bool = True,
@@ -206,8 +224,8 @@ def tune(
     trial_keys: str | None = None,
     place: Place = LOCAL,
     **options: Any,
-) -> Outcome:
-    """Run a study, and give what it found.
+) -> Outcome | list[Outcome]:
+    """Run a study, and give what it found; with `seeds` a study from each, in a list.
 
     Args:
       task: what is trained: a Task or another trainable, or the name of one of jaxmeta's own.
@@ -217,11 +235,13 @@ def tune(
       preset: of the poster's tuner.
       epochs, patience: of each training; None: the task's own.
       fixed: values of hyperparameters that are not tuned.
+      seeds: run a study from each of these instead of `seed`, on the same workers, each in a folder
+        `seed-N` in `out`; those that are there already go on.
       show: write what happens to the terminal.
       options: of the tuner, `i_max` for example.
       trial_keys: see `Study.keys`.
       seed, workers, lookahead, keep_weights, scored_on, chains, replicates, place: see
-        `Study`, `run`.
+        `Study`, `running.Means`.
 
     Raises:
       ValueError: something of this does not fit.
@@ -248,9 +268,15 @@ def tune(
         trial_keys,
         fixed=fixed or {},
     )
+    means = Means(workers, lookahead, keep_weights, place)
+    if seeds is not None:
+        given = list(seeds)
+        looking_on = display.seeds(Console()) if show else None
+        several.run(wanted, given, out, means, looking_on)
+        return [load(of_seed(out, one)) for one in given]
     if show:
         with display.watcher(Console(), wanted) as watcher:
-            study.run(wanted, out, watcher, workers, lookahead, keep_weights, place)
+            running.run(wanted, out, watcher, **vars(means))
     else:
-        study.run(wanted, out, None, workers, lookahead, keep_weights, place)
+        running.run(wanted, out, None, **vars(means))
     return load(out)

@@ -1,55 +1,28 @@
-"""A study: the one place where tuner, training program and record meet.
+"""A study, as it is asked for: tuner, training program and record meet here.
 
-Ask the tuner, run the program, append to the record, tell the tuner. The journal's first line is
-the study's identity, then comes a line for each training and decision, then the end. Everything in
-it is a function of that identity.
+`running` runs one. The first line of its journal is its identity, and everything in the journal is
+a function of it.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from operator import index
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from jaxmeta import engine, keys, tasks, testing
-from jaxmeta.engine import Engine, Place, Recipe
-from jaxmeta.engine.place import LOCAL
-from jaxmeta.engine.scheduler import AUTO, Scheduler, Utilization
-from jaxmeta.record import checkpoint, environment, lines, schema, weights
-from jaxmeta.record.cache import Cache
-from jaxmeta.record.journal import FIRST_PREV, FORMAT, Journal, JournalError, Line
-from jaxmeta.replay import compare, replay
+from jaxmeta import keys, tasks
+from jaxmeta.engine import Recipe
+from jaxmeta.record import schema
+from jaxmeta.record.error import JournalError
+from jaxmeta.record.schema import Line
+from jaxmeta.replay import compare
 from jaxmeta.space import Axis, Space
 from jaxmeta.training import Lanes, Programs, Trainable, Training, admit, lanes_here
-from jaxmeta.trial import Decision, Result, Trial, Values
-from jaxmeta.tuning import KEYS, Chains, ThreeWay, Tuner, from_record, to_record
+from jaxmeta.trial import Values
+from jaxmeta.tuning import KEYS, ThreeWay, Tuner, from_record, to_record
 
 SCORED_ON = ("validation", "test")
-
-
-class Watcher(Protocol):
-    """Who looks on while a study runs; nothing that it does reaches the study."""
-
-    def asked(self, decision: Decision, use: Utilization) -> None: ...
-
-    def epoch(self, trial: Trial, result: Result) -> None: ...
-
-    def told(self, line: Line) -> None: ...
-
-    def ended(self, line: Line) -> None: ...
-
-
-class Nobody:
-    """The watcher of a silent study."""
-
-    def asked(self, decision: Decision, use: Utilization) -> None: ...
-
-    def epoch(self, trial: Trial, result: Result) -> None: ...
-
-    def told(self, line: Line) -> None: ...
-
-    def ended(self, line: Line) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -124,6 +97,10 @@ class Study:
             return programs.of(self.tuner.space.values(self.tuner.space.start)).go_on.memory
 
         return self.lanes or lanes_here(memory_of=memory_of)
+
+    def seeded(self, seed: int) -> "Study":
+        """The same from another seed."""
+        return replace(self, seed=seed, lanes=self._lanes)
 
     def recipe(self, folder: Path | str | None = "") -> Recipe:
         """What an engine needs to run this study's trials, saving those in progress there."""
@@ -222,159 +199,3 @@ def from_line(
     rest = {name: first.get(name) for name in ("line", "format", "environment")}
     compare(1, first, {**rest, **study.configuration()})
     return study
-
-
-def run(
-    study: Study,
-    folder: Path | str,
-    watcher: Watcher | None = None,
-    workers: int = 0,
-    lookahead: int | None = AUTO,
-    keep_weights: bool = True,
-    place: Place = LOCAL,
-) -> Line:
-    """Run `study` into the new folder `folder`; the journal's last line.
-
-    Args:
-      watcher: who looks on.
-      workers: train in so many processes; 0: in this one, on all its devices.
-      lookahead: run trials that may be needed at most so many iterations ahead, in lanes that
-        would idle; 0: none, AUTO: as far as it takes to fill them. Changes nothing but the time.
-      keep_weights: keep those of the recommended trial in the folder, as an Orbax checkpoint.
-      place: the machines; on a cluster 0 workers are as many as it has room for.
-
-    Raises:
-      JournalError: the folder is not new or empty, or the disk did not take a line.
-    """
-    _check(workers, lookahead)
-    saves = place.saves(folder)
-    keep = Path(folder) / weights.FOLDER if keep_weights else None
-    with (
-        Journal.create(Path(folder)) as journal,
-        engine.start(study.recipe(saves), workers, place) as runner,
-    ):
-        spoken = {**study.configuration(), "environment": surroundings(runner, study.tuner)}
-        first = {"prev": FIRST_PREV, "line": "study", "format": FORMAT, **spoken}
-        schema.check([first])
-        journal.append(first)
-        chains = replay(journal.lines, checked=True)
-        end = _go_on(runner, journal, chains, watcher or Nobody(), lookahead, keep)
-    if saves:
-        checkpoint.forget(saves)  # by now nobody saves any more
-    return end
-
-
-def resume(
-    folder: Path | str,
-    task: Trainable | str | None = None,
-    watcher: Watcher | None = None,
-    accept_environment: bool = False,
-    workers: int = 0,
-    lookahead: int | None = AUTO,
-    allow_download: bool = False,
-    keep_weights: bool = True,
-    place: Place = LOCAL,
-) -> Line:
-    """Go on with the study in `folder`, to the journal that it would have had uninterrupted.
-
-    Args:
-      folder: of a study that `run` began.
-      task: the task, where it was made in Python; "module:function" to trust the record's own;
-        None: by the name in the record, which must be one of this package's.
-      accept_environment: go on although versions, flags or device are not those of the record; a
-        line of the journal says so.
-      watcher, workers, lookahead, keep_weights, place: as for `run`, and free to be others than
-        before.
-      allow_download: whether data that are not on this machine may be downloaded.
-
-    Raises:
-      JournalError: the journal does not fit, is in use, or was written in another environment.
-    """
-    _check(workers, lookahead)
-    saves = place.saves(folder)
-    keep = Path(folder) / weights.FOLDER if keep_weights else None
-    with Journal.open(Path(folder)) as journal:
-        if not journal.lines:
-            raise JournalError(
-                f"{folder} must hold a study that began, and its first line was never written; "
-                "start it again: jaxmeta tune"
-            )
-        schema.check(journal.lines)
-        study = from_line(journal.lines[0], task, allow_download)
-        chains = replay(journal.lines, checked=True)
-        if journal.lines[-1]["line"] == "end":
-            return journal.lines[-1]
-        with engine.start(study.recipe(saves), workers, place) as runner:
-            here = surroundings(runner, study.tuner)
-            changes = environment.differences(lines.environments(journal.lines)[-1], here)
-            if changes and not accept_environment:
-                raise JournalError(
-                    "the environment must be that of the record, and differs ("
-                    + "; ".join(changes)
-                    + "); restore it, or go on with --accept-environment, which the record will "
-                    "show"
-                )
-            if changes:
-                checkpoint.forget(saves or Path(folder))  # no training in two environments
-                journal.append({"line": "environment", "environment": here})
-            end = _go_on(runner, journal, chains, watcher or Nobody(), lookahead, keep)
-    if saves:
-        checkpoint.forget(saves)  # by now nobody saves any more
-    return end
-
-
-def surroundings(runner: Engine, tuner: Tuner) -> dict[str, Any]:
-    """The fingerprint of the environment that trials run in and that decisions are made in."""
-    return {**runner.surroundings(), **environment.versions(getattr(tuner, "packages", ()))}
-
-
-def _check(workers: int, lookahead: int | None) -> None:
-    if workers < 0:
-        raise ValueError(f"workers must be 0 or more, got {workers}; 0 trains in this process")
-    if lookahead is not None and lookahead < 0:
-        raise ValueError(f"lookahead must be auto, 0 or more, got {lookahead}; 0 looks at nothing")
-
-
-def _go_on(
-    runner: Engine,
-    journal: Journal,
-    chains: Chains,
-    watcher: Watcher,
-    lookahead: int | None,
-    keep: Path | None,
-) -> Line:
-    """From an open journal, whose decisions `chains` has made, to its end."""
-    first = journal.lines[0]
-    cache = Cache(journal.folder, journal.lines, Result)
-    scheduler = Scheduler(runner, chains, cache, journal.folder, lookahead, watcher.epoch)
-    programs = lines.programs(journal.lines)
-    while (decision := chains.next()) is not None:
-        watcher.asked(decision, scheduler.use)
-        results = scheduler.fetch(decision)
-        _same_program(programs, decision, results)
-        line = lines.decision_line(first, decision, results, *chains.tell(decision))
-        watcher.told(journal.append(line))
-        seconds = scheduler.used(decision)
-        journal.note_time(
-            chain=decision.chain,
-            i=decision.suggestion.i,
-            seconds=round(seconds, 3),
-            **scheduler.use.totals(),
-        )
-    events = scheduler.run(testing.jobs(chains, journal.lines, keep))
-    test = testing.outcome(chains, journal.lines, events)
-    end = journal.append(lines.end_line(first, journal.lines, chains.recommended, test))
-    watcher.ended(end)
-    return end
-
-
-def _same_program(programs: dict[str, str], decision: Decision, results: list[Result]) -> None:
-    """In one environment a variant is one compiled program, whichever process compiled it."""
-    variant = lines.variant_of(lines.show_values(decision.suggestion.values))
-    for result in results:
-        if programs.setdefault(variant, result.compiled) != result.compiled:
-            raise JournalError(
-                f"the program at {variant or 'these values'} compiled to {result.compiled} here, "
-                f"and is {programs[variant]} in the record; the task's own code has changed: "
-                "restore it, or begin a new study"
-            )

@@ -20,7 +20,8 @@ from jaxmeta.record import environment, lines, schema
 from jaxmeta.record.error import JournalError, Mismatch, shown
 from jaxmeta.record.journal import Line, read_content
 from jaxmeta.replay import replay, same
-from jaxmeta.study import from_line, surroundings
+from jaxmeta.running import surroundings
+from jaxmeta.study import from_line
 from jaxmeta.training import Trainable
 
 IDENTICAL, UNFINISHED = "identical", "unfinished"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxmeta.record.journal import FIRST_PREV, NAME, link
-from jaxmeta.study import run
+from jaxmeta.running import run
 from tests.studies import FOUR, study
 
 

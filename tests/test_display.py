@@ -10,8 +10,8 @@ from jaxmeta.display import Live, Plain, resuming, watcher
 from jaxmeta.engine.scheduler import Utilization
 from jaxmeta.record.journal import Journal, JournalError, Line
 from jaxmeta.record.lines import end_line, kind_of
+from jaxmeta.running import run
 from jaxmeta.score import DIVERGED, FLOAT, to_rank
-from jaxmeta.study import run
 from jaxmeta.tasks.small import spirals
 from jaxmeta.trial import Decision, Result, Suggestion
 from jaxmeta.tuning import Chains, PosterRule, Random, ThreeWay, Tuner

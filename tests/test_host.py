@@ -7,7 +7,7 @@ import pytest
 
 from experiments.bench_host import Instant, study_of
 from jaxmeta import engine
-from jaxmeta.study import run
+from jaxmeta.running import run
 from jaxmeta.tuning import PosterRule, ThreeWay, kernel
 
 

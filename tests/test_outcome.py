@@ -10,7 +10,7 @@ import pytest
 import jaxmeta
 from jaxmeta import tasks
 from jaxmeta.record.error import JournalError
-from jaxmeta.study import run
+from jaxmeta.running import run
 from jaxmeta.verify import IDENTICAL, verify
 from tests.records import true
 from tests.studies import FOUR, study

@@ -16,8 +16,9 @@ import jaxmeta
 from jaxmeta import keys, tasks
 from jaxmeta.engine.local import programs_of
 from jaxmeta.record.journal import JournalError, read
+from jaxmeta.running import run
 from jaxmeta.space import Log, Space
-from jaxmeta.study import Study, run
+from jaxmeta.study import Study
 from jaxmeta.training import train
 from jaxmeta.verify import IDENTICAL, verify
 from tests.records import STUDIES, true

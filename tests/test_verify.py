@@ -11,7 +11,7 @@ import pytest
 
 from jaxmeta import tasks, verify
 from jaxmeta.record.journal import FIRST_PREV, NAME, JournalError, encode, link, read
-from jaxmeta.study import resume, run
+from jaxmeta.running import resume, run
 from tests.answers import said
 from tests.records import true
 from tests.studies import study

@@ -50,4 +50,5 @@ if [ $status = 0 ]; then  # all is done: no worker and no further job is needed
     scancel --user="$(id -un)" --name="$SLURM_JOB_NAME" --state=PENDING
 fi
 kill $ray; wait $ray
+[ $status != 130 ] || exit 0  # stopped, as was to be expected
 exit $status

@@ -3,10 +3,13 @@ journal that an uninterrupted study would have written, byte for byte."""
 
 import argparse
 
-from jaxmeta import display, study
+from jaxmeta import display, running, seeds
 from jaxmeta.cli.common import add_folder, add_trust
 from jaxmeta.cli.console import console
-from jaxmeta.cli.running import add_running, place_of, until_stopped
+from jaxmeta.cli.running import add_running, means_of, until_stopped
+from jaxmeta.record.seeds import folders
+
+TRUST = ("task", "accept_environment", "allow_download")  # options, as `running.resume` has them
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -21,20 +24,15 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    place = place_of(options)
+    folder, means = options.folder, means_of(options)
+    trust = {name: getattr(options, name) for name in TRUST}
 
     def go_on() -> None:
-        with display.resuming(console(), options.folder) as watcher:
-            study.resume(
-                options.folder,
-                options.task,
-                watcher=watcher,
-                accept_environment=options.accept_environment,
-                workers=options.workers,
-                lookahead=options.lookahead,
-                allow_download=options.allow_download,
-                keep_weights=options.keep_weights == "best",
-                place=place,
-            )
+        if several := folders(folder):
+            seeds.resume(folder, means=means, watchers=display.seeds(console()), **trust)
+            display.summary(console(), several)
+        else:
+            with display.resuming(console(), folder) as watcher:
+                running.resume(folder, watcher=watcher, **trust, **vars(means))
 
-    return until_stopped(options.folder, go_on)
+    return until_stopped(folder, go_on)

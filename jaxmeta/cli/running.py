@@ -11,6 +11,7 @@ from jaxmeta.cli.common import WORKERS
 from jaxmeta.engine.place import Place
 from jaxmeta.engine.scheduler import AUTO
 from jaxmeta.plain import plain
+from jaxmeta.running import Means
 
 
 def until_stopped(folder: Path, go_on: Callable[[], object]) -> int:
@@ -69,12 +70,14 @@ def add_running(command: argparse.ArgumentParser) -> None:
     )
 
 
-def place_of(options: argparse.Namespace) -> Place:
-    """Where the command line wants trials to run."""
+def means_of(options: argparse.Namespace) -> Means:
+    """How and where the command line wants trials to run."""
     engine, _, address = options.engine.partition("=")
     names = ("cpus_per_worker", "gpus_per_worker", "scratch")
     given = {name: getattr(options, name) for name in names}
-    return Place(engine, address, **{n: v for n, v in given.items() if v is not None})
+    place = Place(engine, address, **{n: v for n, v in given.items() if v is not None})
+    keep_weights = options.keep_weights == "best"
+    return Means(options.workers, options.lookahead, keep_weights, place)
 
 
 def _lookahead(text: str) -> int | None:

@@ -14,9 +14,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from jaxmeta import display, study, tasks, tuning
+from jaxmeta import display, running, seeds, study, tasks, tuning
 from jaxmeta.cli.console import console
-from jaxmeta.cli.running import add_running, place_of, until_stopped
+from jaxmeta.cli.running import add_running, means_of, until_stopped
+from jaxmeta.record.seeds import folders
 from jaxmeta.space import Axis, parse_axis, parse_value
 from jaxmeta.training import Lanes, Training, lanes_here
 from jaxmeta.training.lanes import FORMULATIONS
@@ -72,7 +73,14 @@ TASK = {
 def add(command: argparse.ArgumentParser) -> None:
     command.add_argument("task", help=f"{', '.join(tasks.TASKS)}, or your own: module:function")
     command.add_argument("--out", type=Path, required=True, help="the study's folder; new or empty")
-    command.add_argument("--seed", type=int, default=0, help="all that is random (default: 0)")
+    seed = command.add_mutually_exclusive_group()
+    seed.add_argument("--seed", type=int, default=0, help="all that is random (default: 0)")
+    seed.add_argument(
+        "--seeds",
+        metavar="0:20|3,5,8",
+        help="a study from each of these (0:20 are 0 to 19), in OUT/seed-N, on the same workers, "
+        "none of which waits while any study can use it; said again, all go on",
+    )
     command.add_argument(
         "--score",
         choices=study.SCORED_ON,
@@ -105,12 +113,16 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    wanted, place = study_of(options), place_of(options)
-    keep = options.keep_weights == "best"
+    wanted, means = study_of(options), means_of(options)
+    several = None if options.seeds is None else seeds.parse(options.seeds)
 
     def go_on() -> None:
-        with display.watcher(console(), wanted) as watcher:
-            study.run(wanted, options.out, watcher, options.workers, options.lookahead, keep, place)
+        if several is None:
+            with display.watcher(console(), wanted) as watcher:
+                running.run(wanted, options.out, watcher, **vars(means))
+        else:
+            seeds.run(wanted, several, options.out, means, display.seeds(console()))
+            display.summary(console(), folders(options.out))
 
     return until_stopped(options.out, go_on)
 

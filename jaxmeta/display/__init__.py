@@ -1,6 +1,6 @@
 """What a person sees while a study runs: a live view on a terminal, plain lines elsewhere.
 
-Both are watchers (`study.Watcher`): they look on, and nothing that they do reaches the study.
+Both are watchers (`running.Watcher`): they look on, and nothing that they do reaches the study.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -10,10 +10,11 @@ from rich.console import Console
 
 from jaxmeta.display.live import Live
 from jaxmeta.display.plain import Plain
+from jaxmeta.display.several import seeds, summary
 from jaxmeta.record.journal import Line, read
 from jaxmeta.study import Study
 
-__all__ = ["Live", "Plain", "resuming", "watcher"]
+__all__ = ["Live", "Plain", "resuming", "seeds", "summary", "watcher"]
 
 
 def watcher(console: Console, study: Study) -> Live | Plain:

@@ -1,14 +1,17 @@
-"""Which trials run when: those that the next decision needs, and ahead of need what later ones may.
+"""Which trials of a study run when: those that the next decision needs, and ahead of need what
+later ones may.
 
 Look-ahead changes when a trial runs, never what comes of it or what is decided: so it is chosen
 anew in every process, and leaves no trace in the journal. Results that no decision has taken yet
-are kept beside it (`record.cache`).
+are kept beside it (`record.cache`). What several studies on one engine want is put together by
+`together`.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from jaxmeta.engine.protocol import Engine, Event, Job
 from jaxmeta.record import checkpoint
@@ -67,55 +70,61 @@ class Utilization:
         }
 
 
+class Urgency(NamedTuple):
+    """How much a trial is wanted; the least comes first."""
+
+    uncertain: bool  # whether it may turn out not to be needed
+    idle: bool  # whether it does not run yet
+    rarity: float  # minus the probability that it is needed
+
+
+CERTAIN = Urgency(False, False, -1.0)
+
+
 class Scheduler:
     """Results of trials for one study's decisions.
 
+    `fetch` and `run` are generators: each `yield` is a wait until trials have been `heard`.
+
     Args:
-      engine: runs the trials; it is running.
+      lanes: of the engine, for a start.
       chains: the study's decisions so far; learns every score that comes in.
       cache: keeps what no decision has taken yet.
-      folder: the study's.
+      saves: where the study's trials in progress are saved; None: nowhere.
       depth: look no further ahead than so many iterations: 0, not at all; AUTO, to fill the lanes.
       on_epoch: is told of the end of every epoch of a trial.
+      name: of the study, where several share an engine.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        lanes: int,
         chains: Chains,
         cache: Cache,
-        folder: Path,
+        saves: Path | None,
         depth: int | None = AUTO,
         on_epoch: Callable[[Trial, Result], None] = lambda trial, result: None,
+        name: str = "",
     ) -> None:
-        self._engine, self._chains, self._cache, self._folder = engine, chains, cache, folder
-        self._depth, self._on_epoch = depth, on_epoch
-        self.use = Utilization(engine.lanes)
+        self._chains, self._cache, self._saves = chains, cache, saves
+        self._depth, self._on_epoch, self._prefix = depth, on_epoch, name and f"{name}."
+        self.use = Utilization(lanes)
+        self._decision: Decision | None = None  # that is waited for
+        self._jobs: dict[str, Job] = {}  # that `run` is to run
+        self._ends: dict[str, Event] = {}  # of those
         self._running: dict[Trial, bool] = {}  # what the engine was told; whether ahead of need
         self._early: set[Trial] = set()  # had ahead of need, and not needed yet
         self._seconds: dict[Trial, float] = {}
         self._results: dict[Trial, Result] = {}
+        self._wanted: tuple[int, list[tuple[Urgency, str]]] | None = None  # until there is news
         for text, result in cache.load().items():
             self._take(parse(text), result)
 
-    def fetch(self, decision: Decision) -> list[Result]:
+    def fetch(self, decision: Decision) -> Generator[None, None, list[Result]]:
         """What came of the trials of `decision`, run if they have not been; none if it revisits."""
-        news = True
+        self._decision, self._wanted = decision, None
         while self._chains.missing(decision):
-            if news:
-                self._order(decision)
-            events = self._engine.next()
-            news = any(event.done for event in events)
-            for event in events:
-                self.use.programs = max(self.use.programs, event.programs)
-                self._on_epoch(parse(event.name), event.result)
-            done = [event for event in events if event.done]
-            for event in done:
-                self._finished(parse(event.name), event)
-            complete = not self._chains.missing(decision)
-            for event in done:
-                if not complete or parse(event.name) not in decision.trials:
-                    self._cache.put(event.name, event.result)
+            yield
         if decision.revisits is not None:
             return []
         return [self._results[trial] for trial in decision.trials]
@@ -128,7 +137,8 @@ class Scheduler:
             seconds += self._seconds.pop(trial, 0.0)
             self.use.hits += trial in self._early
             self._early.discard(trial)
-            checkpoint.forget(self._folder, str(trial))
+            if self._saves:
+                checkpoint.forget(self._saves, self._prefix + str(trial))
         self.use.needed_seconds += seconds
         # With independent keys what this iteration did not need, nobody will.
         at = decision.chain, decision.suggestion.i
@@ -136,29 +146,69 @@ class Scheduler:
         self._miss(set() if self._chains.paired else stale)
         return seconds
 
-    def run(self, jobs: list[Job]) -> dict[str, Event]:
+    def run(self, jobs: list[Job]) -> Generator[None, None, dict[str, Event]]:
         """The last event of each of `jobs`, which are run now, and nothing else."""
         self._miss(self._early | {trial for trial, early in self._running.items() if early})
-        return run_all(self._engine, jobs)
+        self._decision, self._wanted = None, None
+        self._jobs = {job.name: job for job in jobs}
+        while len(self._ends) < len(jobs):
+            yield
+        return self._ends
 
-    def _order(self, decision: Decision) -> None:
-        """Tell the engine what is wanted: what is certain, what runs and may be needed, and what
-        may be needed most probably."""
-        lanes = self._engine.lanes
+    def wanted(self, lanes: int) -> list[tuple[Urgency, str]]:
+        """What it could use `lanes` for, the most urgent first, by names: what is certain, what
+        runs and may be needed, and what may be needed most probably."""
+        if self._wanted is None or self._wanted[0] != lanes:
+            self._wanted = lanes, sorted(self._wants(lanes), key=lambda want: want[0])
+        return self._wanted[1]
+
+    def _wants(self, lanes: int) -> list[tuple[Urgency, str]]:
+        if self._decision is None:
+            return [(CERTAIN, name) for name in self._jobs if name not in self._ends]
         ahead = self._chains.ahead(lanes, self._depth)
-        certain = dict.fromkeys(self._chains.missing(decision), 1.0)
+        certain = dict.fromkeys(self._chains.missing(self._decision), 1.0)
         chances = certain | {trial: p for trial, p in ahead.items() if trial not in certain}
+        return [
+            (Urgency(p < 1, trial not in self._running, -p), str(trial))
+            for trial, p in chances.items()
+        ]
 
-        def urgency(trial: Trial) -> tuple[bool, bool, float]:
-            return chances[trial] < 1, trial not in self._running, -chances[trial]
+    def runs(self, names: list[str], lanes: int) -> list[Job]:
+        """The jobs of those, of what was wanted, that the engine, of so many lanes, is told to
+        run, under names that no other study has."""
+        self.use.busy, self.use.lanes = len(names), lanes
+        if self._decision is None:
+            jobs = [self._jobs[name] for name in names]
+        else:
+            trials = [parse(name) for name in names]
+            given_up = self._running.keys() - set(trials)
+            self._miss({trial for trial in given_up if self._running[trial]})
+            if self._running.keys() != set(trials):
+                self._wanted = None  # what runs comes before what is as probable
+                due = self._chains.due()
+                early = {trial: self._running.get(trial, trial not in due) for trial in trials}
+                self._running = early
+            jobs = [job(self._chains, trial) for trial in trials]
+        return [one._replace(name=self._prefix + one.name) for one in jobs]
 
-        wanted = sorted(chances, key=urgency)[:lanes]  # stable: `certain` first
-        given_up = self._running.keys() - set(wanted)
-        self._miss({trial for trial in given_up if self._running[trial]})
-        due = self._chains.due()
-        self._running = {trial: self._running.get(trial, trial not in due) for trial in wanted}
-        self.use.busy, self.use.lanes = len(wanted), lanes
-        self._engine.want([job(self._chains, trial) for trial in wanted])
+    def heard(self, events: list[Event]) -> None:
+        """What came of its jobs."""
+        events = [event._replace(name=event.name[len(self._prefix) :]) for event in events]
+        if self._decision is None:
+            self._ends |= {e.name: e for e in events if e.done and e.name in self._jobs}
+            self._wanted = None
+            return
+        for event in events:
+            self.use.programs = max(self.use.programs, event.programs)
+            self._on_epoch(parse(event.name), event.result)
+        done = [event for event in events if event.done]
+        for event in done:
+            self._finished(parse(event.name), event)
+            self._wanted = None
+        complete = not self._chains.missing(self._decision)
+        for event in done:
+            if not complete or parse(event.name) not in self._decision.trials:
+                self._cache.put(event.name, event.result)
 
     def _finished(self, trial: Trial, event: Event) -> None:
         if self._running.pop(trial, False):

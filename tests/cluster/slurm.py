@@ -1,4 +1,4 @@
-"""A real Slurm of a few nodes on this one machine, for the tests; needs root and Debian's slurm-wlm.
+"""A real Slurm of a few nodes on this one machine; needs root and Debian's slurm-wlm.
 
 A node is a process in namespaces of its own: its name, address, processes, shared memory and Ray's
 folder. What runs there dies with it, as on a machine that loses its power. The nodes have a
@@ -9,12 +9,15 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 NEEDED = ("sbatch", "slurmctld", "slurmd", "munged", "ip", "unshare", "setpriv")
+MORTAL = ("setpriv", "--pdeathsig", "KILL")  # so that nothing outlives the tests
 BRIDGE, NET = "jaxmeta", "198.51.100"
 CPUS = 2
+RAY = f"{tempfile.gettempdir()}/ray"
 
 
 def missing() -> str:
@@ -89,8 +92,8 @@ class Slurm:
         script = f"""
             hostname {name}
             mount --bind {self.home}/hosts /etc/hosts
-            mkdir -p /tmp/ray
-            mount -t tmpfs ray /tmp/ray
+            mkdir -p {RAY}
+            mount -t tmpfs ray {RAY}
             mount -t tmpfs shm /dev/shm
             read -r _  # the cable is plugged in
             slurmd -D -N {name} &
@@ -98,7 +101,7 @@ class Slurm:
         spaces = ["--net", "--uts", "--pid", "--mount", "--mount-proc", "--fork", "--kill-child"]
         with (self.home / f"{name}.log").open("ab") as log:
             process = self._nodes[node] = subprocess.Popen(
-                ["unshare", *spaces, "bash", "-c", script],
+                [*MORTAL, "unshare", *spaces, "bash", "-c", script],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -181,7 +184,7 @@ PartitionName=main Nodes=ALL Default=YES State=UP
     def _daemon(self, *command: str) -> None:
         with (self.home / f"{command[0]}.log").open("ab") as log:
             self._daemons.append(
-                subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
+                subprocess.Popen([*MORTAL, *command], stdout=log, stderr=log, env=self.environment)
             )
 
 

@@ -23,7 +23,7 @@ pytestmark = [
 SCRIPTS = Path(__file__).parents[2] / "examples" / "slurm"
 STUDY = "spirals --preset logarithmic --p-eps 0.05 --noprog-max 60"
 SHORT = f"{STUDY} --i-max 6 --epochs 3"
-LONG = f"{STUDY} --i-max 60 --epochs 1000 --patience 1000 --batch-size 4"  # minutes
+LONG = f"{STUDY} --i-max 36 --epochs 1000 --patience 1000 --batch-size 4"  # minutes
 SMALL = ["--cpus-per-task=1", "--mem=1G"]  # of each job: a node has two cores
 
 
@@ -115,9 +115,9 @@ def test_time_limits_a_power_cut_and_a_cancelled_job(cluster, said, tmp_path):
     running(2)
     cluster("scancel", heads[2])
     cluster.until(lambda: all(ended(cluster, job) for job in (*heads, workers)), 900)
-    states = [cluster.state(job) for job in heads]
     assert (out / NAME).read_bytes() == laptop(LONG, tmp_path / "laptop"), said()
-    assert "COMPLETED" in states, said()
-    hand_overs = states.index("COMPLETED")
-    assert hand_overs >= 3 and "jaxmeta: stopped" in said()
-    print(f"\nSlurm: {hand_overs} hand-overs, a node lost, a job cancelled: the same bytes")
+    ran = [job for job in heads if (cluster.home / f"slurm-{job}.out").exists()]
+    states = [cluster.state(job) for job in ran]
+    assert states.pop(2) == "CANCELLED" and set(states) == {"COMPLETED"}, said()
+    assert len(ran) >= 4 and said().count("jaxmeta: stopped") >= 2, said()
+    print(f"\nSlurm: {len(ran) - 1} hand-overs, a node lost, a job cancelled: the same bytes")

@@ -4,6 +4,7 @@ import pytest
 
 from jaxmeta.engine import scheduler
 from jaxmeta.engine.scheduler import AUTO, Scheduler, job, run_all
+from jaxmeta.engine.together import together
 from jaxmeta.record import cache
 from jaxmeta.record.cache import Cache
 from jaxmeta.space import Log, Space
@@ -25,13 +26,19 @@ DESIGNS = {
 
 def decide(chains, folder, engine, depth=AUTO):
     """All decisions, with the engine's results; and the supply."""
-    source = Scheduler(engine, chains, Cache(folder, FIRST, Result), folder, depth)
+    source = Scheduler(engine.lanes, chains, Cache(folder, FIRST, Result), folder, depth)
     path = []
-    while (decision := chains.next()) is not None:
-        trained = source.fetch(decision)
+    together(engine, {"": (source, deciding(chains, source, path))})
+    return path, source
+
+
+def deciding(chains, source, path, most=99, seen=lambda: None):
+    """A study of at most so many decisions, without a record."""
+    while len(path) < most and (decision := chains.next()) is not None:
+        trained = yield from source.fetch(decision)
+        seen()
         path.append((decision, trained, chains.tell(decision)))
         source.used(decision)
-    return path, source
 
 
 def one_by_one(design):
@@ -70,13 +77,38 @@ def test_control_another_table_and_another_seed_decide_otherwise(tmp_path):
 
 def test_no_lane_idles_while_something_may_be_needed(tmp_path):
     chains, engine, full = Chains(TUNER, 0), Table(4), []
-    source = Scheduler(engine, chains, Cache(tmp_path, FIRST, Result), tmp_path)
-    while (decision := chains.next()) is not None:
-        source.fetch(decision)
-        full.append(source.use.busy == 3)  # one of four has just ended
-        chains.tell(decision)
-        source.used(decision)
+    source = Scheduler(4, chains, Cache(tmp_path, FIRST, Result), tmp_path)
+    one_has_ended = lambda: full.append(source.use.busy == 3)  # noqa: E731 of four
+    together(engine, {"": (source, deciding(chains, source, [], seen=one_has_ended))})
     assert all(full[:5]) and not full[-1]
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 8])
+def test_studies_that_share_an_engine_decide_as_each_by_itself(tmp_path, lanes):
+    engine, paths, studies = Table(lanes), {}, {}
+    for name, design in DESIGNS.items():
+        chains, folder = Chains(TUNER, 7, **design), tmp_path / name
+        folder.mkdir()
+        source = Scheduler(lanes, chains, Cache(folder, FIRST, Result), folder, AUTO, name=name)
+        studies[name] = source, deciding(chains, source, paths.setdefault(name, []))
+    together(engine, studies)
+    assert paths == {name: one_by_one(design) for name, design in DESIGNS.items()}
+    assert engine.most == lanes
+
+
+def test_no_lane_idles_while_any_study_can_use_it(tmp_path):
+    """One at a time, three studies want three lanes, until the shortest has ended."""
+    engine, studies, paths = Table(3), {}, [[], [], []]
+    wanted = engine.want
+    idle: list[int] = []
+    engine.want = lambda jobs: (idle.append(3 - len(jobs)), wanted(jobs))
+    for n, path in enumerate(paths):
+        chains, cache = Chains(TUNER, n), Cache(tmp_path, FIRST, Result)
+        source = Scheduler(3, chains, cache, None, 0, name=str(n))
+        studies[str(n)] = source, deciding(chains, source, path, most=5 + 5 * n)
+    together(engine, studies)
+    assert [len(path) for path in paths] == [5, 10, 15]
+    assert idle.count(0) >= 15 and sorted(idle) == idle and idle[-1] == 3
 
 
 def test_nothing_is_run_ahead_where_nothing_may_be_looked_at(tmp_path):
@@ -93,7 +125,7 @@ def test_every_training_ahead_is_a_hit_or_a_miss(tmp_path):
     needed, use = {str(decision.trials[0]) for decision, _, _ in path}, source.use
     unneeded = set(engine.ran) - needed
     assert use.misses >= len(unneeded)  # known as soon as their iteration has passed
-    source.run([])
+    assert list(source.run([])) == []
     assert 3 < use.hits < len(path) and use.misses >= len(unneeded) > 0
     assert use.trials == len(engine.ran)
     assert use.needed_seconds == len(needed) < use.busy_seconds == len(engine.ran)
@@ -101,19 +133,15 @@ def test_every_training_ahead_is_a_hit_or_a_miss(tmp_path):
 
 def test_a_grid_is_run_ahead_without_a_miss(tmp_path):
     _, source = decide(Chains(Grid(Space(x=Log(1e-5, 1.0)), points=20), 0), tmp_path, Table(5))
-    source.run([])
+    assert list(source.run([])) == []
     assert source.use.hits >= 10 and source.use.misses == 0
 
 
 def test_what_was_run_ahead_survives_in_the_cache(tmp_path):
     """Interrupted after five decisions: what no decision had taken is not run again."""
     first, chains = Table(6), Chains(TUNER, 7)
-    source = Scheduler(first, chains, Cache(tmp_path, FIRST, Result), tmp_path)
-    for _ in range(5):
-        decision = chains.next()
-        source.fetch(decision)
-        chains.tell(decision)
-        source.used(decision)
+    source = Scheduler(6, chains, Cache(tmp_path, FIRST, Result), tmp_path)
+    together(first, {"": (source, deciding(chains, source, [], most=5))})
     again, decided = Chains(TUNER, 7), []
     for decision, trained, _ in one_by_one({})[:5]:  # as `replay` would
         assert again.next() == decision

@@ -11,7 +11,7 @@ import jaxmeta
 from jaxmeta.cli import main
 from jaxmeta.export import export, onnx, trace
 from jaxmeta.export.model import TOLERANCE, differs
-from jaxmeta.study import run
+from jaxmeta.running import run
 from tests.export.networks import NETWORKS, model
 from tests.export.test_export import elsewhere, own, sha
 from tests.records import true

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from jaxmeta import display, engine, study, verify
+from jaxmeta import display, engine, running, verify
 from jaxmeta.engine import Event
 from jaxmeta.record.diff import diff
 from jaxmeta.record.journal import NAME, JournalError, read
@@ -262,7 +262,7 @@ def resumed(folder: Path) -> str:
     file = io.StringIO()
     console = Console(file=file, width=120)
     with display.resuming(console, folder) as watcher:
-        study.resume(folder, watcher=watcher)
+        running.resume(folder, watcher=watcher)
     return file.getvalue()
 
 

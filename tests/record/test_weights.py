@@ -12,7 +12,7 @@ import pytest
 import jaxmeta
 from jaxmeta.record import weights
 from jaxmeta.record.error import JournalError
-from jaxmeta.study import resume, run
+from jaxmeta.running import resume, run
 from tests import guard
 from tests.answers import LONG, bounded, harmless
 from tests.records import rewrite, true

@@ -12,8 +12,9 @@ from jaxmeta import engine, tasks, tuning, verify
 from jaxmeta.record.journal import NAME, JournalError, decode_all, read, split
 from jaxmeta.record.lines import decisions
 from jaxmeta.replay import replay
+from jaxmeta.running import run
 from jaxmeta.space import Choice
-from jaxmeta.study import Study, from_line, run, space_of
+from jaxmeta.study import Study, from_line, space_of
 from jaxmeta.training import Training
 
 pytestmark = pytest.mark.repro
