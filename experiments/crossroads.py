@@ -153,16 +153,18 @@ def _spread(values: list[float]) -> str:
     return f"{np.mean(values):.3f}{range_of}"
 
 
-def joint(options: argparse.Namespace) -> dict[str, Any]:
-    """Five hyperparameters at once, of both heads."""
+def joint(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Five hyperparameters at once, of both heads, from each seed."""
     task = tasks.make("crossroads", heads="both", train_size=options.train_size)
-    found = jaxmeta.tune(
+    studies = jaxmeta.tune(
         task, JOINT, out=options.out / "joint", epochs=1, show=False, tuner="three_way",
-        i_max=options.trainings + 4,
+        i_max=options.trainings + 4, seeds=range(options.seeds),
     )  # fmt: skip
-    first = found.decisions[0]["score"]
-    said = {**found.best, "score": found.score.value, "first": first}
-    print(f"joint: {said['score']:.3f}, begun at {first:.3f}: {found.best}")
+    said = []
+    for found in studies:
+        first, score = found.decisions[0]["score"], found.score.value
+        said.append({**found.best, "score": score, "first": first})
+        print(f"joint: {score:.3f}, begun at {first:.3f}: {found.best}")
     return said
 
 

@@ -83,24 +83,28 @@ def tuners(task: Any, home: Path, seeds: int) -> dict[str, list[float]]:
     return found
 
 
-def joint(task: Any, home: Path) -> dict[str, Any]:
-    """What three_way finds on four axes, and its RMSE on the test split."""
+def joint(task: Any, home: Path, seeds: int) -> list[dict[str, Any]]:
+    """What three_way finds on four axes from each seed, and its RMSE on the test split."""
     space = Space(
         learning_rate=Log(LOW, HIGH, start=1e-3),
         batch_size=Values(32, 64, 128, start=64),
         weight_decay=Log(1e-5, 1.0),
         dropout=Linear(0.0, 0.6, 0.1),
     )
-    found = tune(
+    studies = tune(
         task,
         tuner=ThreeWay(space, i_max=JOINT),
         epochs=1,
         fixed={"optimizer": "adamw"},
         out=home / "joint",
+        seeds=range(seeds),
         show=False,
     )
-    assert found.test is not None and found.test.value is not None
-    return {"best": dict(found.best), "rmse": rmse(found.test.value, task, "test")}
+    tests = [float(found.test.value) for found in studies if found.test and found.test.value]
+    return [
+        {"best": dict(found.best), "rmse": rmse(test, task, "test")}
+        for found, test in zip(studies, tests, strict=True)
+    ]
 
 
 def at_the_wheel(task: Any, rate: float, name: str, home: Path) -> dict[str, Any]:
@@ -165,9 +169,11 @@ def main() -> int:
         table.add_row(name, degrees(statistics.median(errors)), ", ".join(map(degrees, errors)))
     console.print(table)
 
-    together = joint(half, home)
-    best = ", ".join(f"{name} {value:.4g}" for name, value in together["best"].items())
-    print(f"three_way on four axes, {JOINT} trials: {best}; RMSE {degrees(together['rmse'])}\n")
+    together = joint(half, home, options.seeds)
+    print(f"three_way on four axes, {JOINT} trials:")
+    for one in together:
+        best = ", ".join(f"{name} {value:.4g}" for name, value in one["best"].items())
+        print(f"  {best}; RMSE {degrees(one['rmse'])}")
 
     found = float(load(home / "three_way-0").best["learning_rate"])
     clones.append(at_the_wheel(task, found, f"tuned, {found:.3g}", home))
