@@ -4,7 +4,8 @@ A range without positions is drawn from as a float, on its own scale, and its po
 of the float32; any other axis is drawn from by position. Optuna keeps its random state in mutable
 objects. Here the state is what was asked and told: `ask` makes a new Optuna study, tells it all of
 that again, and asks it once more, so a record can be replayed and resumed like any other (where
-Optuna's own floats come out the same, which versions and processors decide).
+Optuna's own floats come out the same, which versions and processors decide). The study of the ask
+before is kept, and where its history goes on it is told the last score alone.
 
 A trial that diverged is told as minus infinity, other scores as they are.
 """
@@ -32,7 +33,8 @@ SAMPLERS = {"tpe": "TPESampler", "gp": "GPSampler", "cmaes": "CmaEsSampler"}
 NEEDS = {"tpe": ("optuna",), "gp": ("optuna", "scipy", "torch"), "cmaes": ("optuna", "cmaes")}
 
 
-MOST = 10_000  # trials: each `ask` tells all of them again
+MOST = 10_000  # trials
+KEPT = 64  # Optuna studies: more than there are chains, as a rule
 
 
 class Sequential:
@@ -162,9 +164,24 @@ class OptunaSearch(BestSeen):
         return super().tell(state._replace(scores=scores), score)
 
 
+# By sampler, seed, space and scores told: an Optuna study that was asked, and its answer.
+_kept: dict[tuple[Any, ...], tuple[Sequential, tuple[int, ...]]] = {}
+
+
 def _next(tuner: OptunaSearch, i: Any, seed: Any, scores: Any) -> np.ndarray:
-    study = Sequential(tuner.sampler, int(seed), tuner.space)
-    for score in np.asarray(scores)[: int(i)]:
-        study.ask()
-        study.tell(int(score))
-    return np.array(study.ask(), np.int32)
+    """The position after the first `i` scores, a function of its arguments alone."""
+    of = tuner.sampler, int(seed), tuner.space
+    told = tuple(np.asarray(scores)[: int(i)].tolist())
+    if (*of, told) not in _kept:
+        if found := _kept.pop((*of, told[:-1]), None) if told else None:
+            study, new = found[0], told[-1:]
+        else:
+            study, new = Sequential(*of), told
+            answer = study.ask()
+        for score in new:
+            study.tell(score)
+            answer = study.ask()
+        while len(_kept) >= KEPT:
+            del _kept[next(iter(_kept))]  # the oldest
+        _kept[(*of, told)] = study, answer
+    return np.array(_kept[(*of, told)][1], np.int32)
