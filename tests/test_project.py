@@ -67,6 +67,7 @@ HEAVY = {
     "optuna",
     "orbax",
     "ray",
+    "vl_convert",
     "tensorflow",
     "tensorflow_datasets",
     "torch",

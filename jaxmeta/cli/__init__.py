@@ -16,7 +16,7 @@ from jaxmeta import exits
 COMMANDS = {
     "tune": "run a study into a new folder",
     "show": "the trajectory of a study as a table",
-    "report": "a picture of a study, as PNG and SVG",
+    "report": "a page and a picture of a study; of several, a page that compares them",
     "resume": "go on with a study that was interrupted",
     "replay": "compute every decision of a study again, with no training",
     "verify": "check a study: its chain, its decisions, its trainings",
@@ -35,7 +35,7 @@ EXAMPLES = """examples:
   jaxmeta tune mnist --tuner grid --tune dropout=0:0.8:0.2 --epochs 3 --out runs/d
   jaxmeta tune mnist --workers 2 --out runs/e            the same as runs/a, in two processes
   jaxmeta show runs/a                                    the trajectory as a table
-  jaxmeta report runs/a                                  a picture, as PNG and SVG
+  jaxmeta report runs/a                                  a page for any browser, and a picture
   jaxmeta resume runs/a                                  go on after Ctrl-C, a kill, a power cut
   jaxmeta verify runs/a                                  is it true? train it all again and compare
   jaxmeta diff runs/a runs/b                             where do two studies part?

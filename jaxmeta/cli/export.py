@@ -4,14 +4,13 @@ record, with the scaling of images inside. The file names its study: --trace pri
 Exit status: 0, or 1 where --trace FILE is not of the study that is named beside it."""
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 
 from jaxmeta import export
 from jaxmeta.cli.common import add_trust
 from jaxmeta.plain import plain
-from jaxmeta.record.journal import encode, read
+from jaxmeta.record.journal import digest, read
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -63,7 +62,6 @@ def _trace(file: Path, folder: Path | None) -> int:
         print(plain(f"{name}: {value if isinstance(value, str) else json.dumps(value)}"))
     if folder is None:
         return 0
-    own = hashlib.sha256(b"".join(map(encode, read(folder)))).hexdigest()
-    same = own == found["study"]
+    same = digest(read(folder)) == found["study"]
     print(plain(f"{'the study in' if same else 'not the study in'} {folder}"))
     return 0 if same else 1

@@ -1,16 +1,23 @@
 """Check the chain, compute every decision again, run trainings again and compare them epoch by
-epoch.
+epoch. The verdict is noted beside the record, in verdicts.jsonl.
 
 Exit status: 0 identical and complete; 3 unfinished (all that is there came out again) or consistent
 (what was checked holds, not all could be or was); 1 different; 2 there is no record to read."""
 
 import argparse
 import json
+from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 
 from jaxmeta import verify
 from jaxmeta.cli.common import JSON, WORKERS, add_folder, add_trust
 from jaxmeta.plain import plain
+from jaxmeta.record import verdicts
+from jaxmeta.record.error import JournalError
+from jaxmeta.record.journal import digest, read
+from jaxmeta.version import VERSION
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -39,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
         options.sample_seed,
         options.allow_download,
     )
+    _note(options.folder, verdict)
     if options.json:
         print(json.dumps(asdict(verdict), indent=2))
     else:
@@ -48,3 +56,16 @@ def run(options: argparse.Namespace) -> int:
         for difference in verdict.environment:
             print(plain(f"  environment: {difference}"))
     return {verify.IDENTICAL: 0, verify.DIFFERENT: 1}.get(verdict.answer, 3)
+
+
+def _note(folder: Path, verdict: verify.Verdict) -> None:
+    """Beside the record, for the page's evidence; nothing where the record cannot be read."""
+    with suppress(JournalError):
+        verdicts.note(
+            folder,
+            journal=digest(read(folder)),
+            answer=verdict.answer,
+            sentence=verdict.sentence,
+            jaxmeta=VERSION,
+            utc=datetime.now(UTC).isoformat(" ", "seconds"),
+        )

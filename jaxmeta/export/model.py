@@ -1,6 +1,5 @@
 """What every format writes: a network with its weights, its preprocessing and its origin."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from jax import export
 
 from jaxmeta.outcome import Restored
 from jaxmeta.plain import plain
-from jaxmeta.record.journal import Line, encode
+from jaxmeta.record.journal import Line
+from jaxmeta.record.journal import digest as journal_digest
 from jaxmeta.supervised import Task
 from jaxmeta.version import VERSION
 
@@ -46,7 +46,7 @@ class Model:
             raise ValueError(f"a batch must have at least one example, got {batch}; raise it")
         task, end = restored.task, lines[-1]
         origin = {
-            "study": hashlib.sha256(b"".join(map(encode, lines))).hexdigest(),
+            "study": journal_digest(lines),
             "task": lines[0]["task"],
             "values": restored.values,
             "weights": restored.digest,

@@ -153,6 +153,12 @@ def read(folder: Path) -> list[Line]:
     return lines
 
 
+def digest(lines: Iterable[Line]) -> str:
+    """SHA-256 of the journal that has these complete `lines`, 64 hexadecimal digits: the study's
+    name."""
+    return link(b"".join(map(encode, lines)))
+
+
 class Journal:
     """A journal open for appending, and locked; use it in a `with` statement.
 

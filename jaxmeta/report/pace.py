@@ -19,7 +19,7 @@ def pace(folder: Path) -> str:
     Nothing where one trial ran after the other, or where no times were kept.
     """
     lasts: list[dict[str, float]] = []
-    for entry in _entries(folder / TIMES):
+    for entry in entries(folder):
         # A process counts its own seconds: where they start anew, so did it.
         if not lasts or entry["elapsed"] < lasts[-1]["elapsed"]:
             lasts.append(entry)
@@ -36,8 +36,9 @@ def pace(folder: Path) -> str:
     )
 
 
-def _entries(path: Path) -> Iterator[dict[str, float]]:
-    """The rows of the file that hold the numbers they should; others are passed over."""
+def entries(folder: Path) -> Iterator[dict[str, float]]:
+    """The rows of `times.jsonl` that hold the numbers they should; others are passed over."""
+    path = folder / TIMES
     with suppress(OSError, JournalError), open(path, "rb", opener=regular) as file:
         for raw in raw_lines(file, path):
             with suppress(ValueError, TypeError, KeyError, RecursionError):

@@ -6,7 +6,6 @@ The same journal gives the same bytes; times that were kept beside it are part o
 import contextlib
 import importlib.util
 import io
-import secrets
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxmeta.plain import plain
-from jaxmeta.record.files import is_folder
 from jaxmeta.record.journal import read
 from jaxmeta.report import limits
+from jaxmeta.report.files import put
 from jaxmeta.report.pace import pace
 from jaxmeta.report.story import Story, story
 from jaxmeta.report.words import show_values
@@ -72,8 +71,8 @@ def save(figure: "Callable[[], Figure]", png: Path, svg: Path) -> None:
         drawn, pixels, paths = figure(), io.BytesIO(), io.BytesIO()
         drawn.savefig(pixels, format="png", dpi=DPI, metadata={"Software": None})
         drawn.savefig(paths, format="svg", metadata={"Date": None, "Creator": None})
-    _put(png, pixels.getvalue())
-    _put(svg, paths.getvalue())
+    put(png, pixels.getvalue())
+    put(svg, paths.getvalue())
 
 
 def _find_matplotlib() -> None:
@@ -89,22 +88,6 @@ def _find_matplotlib() -> None:
     if "matplotlib" not in sys.modules:
         with contextlib.chdir(Path(found.origin).parent):
             importlib.import_module("matplotlib")
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write `path` at one stroke; a link that stood there is replaced, and never followed."""
-    if not is_folder(path.parent):
-        raise NotADirectoryError(
-            f"{path.parent} must be a folder to draw into, and no link to one, and is not; "
-            "name the folder itself"
-        )
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def headline(told: Story) -> list[str]:

@@ -8,11 +8,12 @@ perfection spans more than a decade, the axis is logarithmic in what is missing,
 
 import math
 from collections.abc import Sequence
-
-from matplotlib.axis import Axis
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING
 
 from jaxmeta.report.score import Score
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
 
 DECADE = 10
 TICKS = 8  # at most about so many
@@ -23,17 +24,17 @@ class Scale:
 
     def __init__(self, scores: Sequence[Score], percent: bool) -> None:
         self.percent = percent
-        missing = [gap for gap in map(self._missing, scores) if math.isfinite(gap)]
+        missing = [gap for gap in map(self.missing, scores) if math.isfinite(gap)]
         self.empty = not missing
         missing = missing or [1.0]
         self.bounded = min(missing) >= 0
         # Perfection itself, half a count away from the next, or level with the next best.
         least = min((gap for gap in missing if gap > 0), default=1.0)
-        self._least = 50 / (scores[0].of or 1) if percent else least
-        wide = max(missing) > DECADE * max(min(missing), self._least)
+        self.least = 50 / (scores[0].of or 1) if percent else least
+        wide = max(missing) > DECADE * max(min(missing), self.least)
         self.logarithmic = self.bounded and wide
 
-    def _missing(self, score: Score) -> float:
+    def missing(self, score: Score) -> float:
         """What `score` lacks to perfection; not a number where it diverged."""
         if score.plotted is None:
             return math.nan
@@ -41,13 +42,13 @@ class Scale:
 
     def __call__(self, score: Score) -> float:
         """The position of `score`; not a number where it diverged."""
-        missing = self._missing(score)
+        missing = self.missing(score)
         return self._position(missing) if math.isfinite(missing) else math.nan
 
     def _position(self, missing: float) -> float:
-        return -math.log10(max(missing, self._least)) if self.logarithmic else -missing
+        return -math.log10(max(missing, self.least)) if self.logarithmic else -missing
 
-    def mark(self, axis: Axis, low: float, high: float) -> None:
+    def mark(self, axis: "Axis", low: float, high: float) -> None:
         """Put ticks with the scores' names between the positions `low` and `high` of `axis`."""
         if self.empty:
             axis.set_ticks([])
@@ -65,6 +66,8 @@ class Scale:
         return [f"{100 - gap:.{n}f} %" for gap, n in zip(gaps, digits, strict=True)]
 
     def _even(self, low: float, high: float) -> list[float]:
+        from matplotlib.ticker import MaxNLocator
+
         ticks = MaxNLocator(TICKS - 2, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
         most = min(high, 0) if self.bounded else high
         return [-tick for tick in ticks if low <= tick <= most]
@@ -77,5 +80,5 @@ class Scale:
             gaps = [gap for gap in gaps if low <= -math.log10(gap) <= high]
             if len(gaps) <= TICKS:
                 break
-        gaps = [gap for gap in gaps if gap >= self._least]
+        gaps = [gap for gap in gaps if gap >= self.least]
         return gaps[:: -(-len(gaps) // TICKS)]

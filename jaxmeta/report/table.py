@@ -10,12 +10,13 @@ from rich.text import Text
 from jaxmeta.plain import plain
 from jaxmeta.record.journal import Line
 from jaxmeta.report.as_json import to_json
+from jaxmeta.report.facts import facts
 from jaxmeta.report.grid import Column, Lines, Widest
 from jaxmeta.report.limits import ROWS
 from jaxmeta.report.moves import Move
 from jaxmeta.report.story import Row, Story, story
-from jaxmeta.report.words import OPTIONS, show_options, show_values
-from jaxmeta.space import show, to_text
+from jaxmeta.report.words import OPTIONS, show_values
+from jaxmeta.space import show
 
 __all__ = ["BEST_SCORE", "RECOMMENDED", "bests", "show_spread", "table", "to_json", "trajectory"]
 
@@ -26,7 +27,7 @@ def table(lines: list[Line]) -> Group:
     """The whole study, to be printed on a rich console: what was asked, each decision, the end."""
     told = story(lines)
     done = [*_trajectory(told), bests(told)] if told.rows else []
-    parts = [_head(told), *done, Text(told.ending)]
+    parts = [_pairs(*facts(told)), *done, Text(told.ending)]
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
 
 
@@ -36,30 +37,6 @@ def _pairs(*rows: tuple[str, ...]) -> Table:
     for cells in rows:
         grid.add_row(*(Text(plain(cell)) for cell in cells))
     return grid
-
-
-def _head(told: Story) -> Table:
-    named = zip(told.space.names, told.space.axes, strict=True)
-    axes = [f"{name}  {plain(to_text(axis), OPTIONS)}" for name, axis in named]
-    examples = "" if told.of is None else f", {told.of} examples"
-    return _pairs(
-        ("task", told.task),
-        *zip(["tuned", *[""] * (len(axes) - 1)], axes, strict=True),
-        *([("fixed", show_options(told.fixed))] if told.fixed else []),
-        ("tuner", f"{told.tuner}  {show_options(told.tuner_options)}"),
-        ("training", f"{show_options(told.training_options)}, the same for every trial"),
-        ("seed", str(told.seed)),
-        *_design(told),
-        ("score", f"{told.meaning}, {told.scored_on} split{examples}"),
-    )
-
-
-def _design(told: Story) -> list[tuple[str, str]]:
-    """What is not the poster's: chains, replicates, paired keys."""
-    words = [f"{told.chains} chains"] if told.chains > 1 else []
-    words += [f"{told.replicates} replicates a decision, scores added"] * (told.replicates > 1)
-    words += ["paired keys: the same values are tried once in a chain"] * told.paired
-    return [("design", "; ".join(words))] if words else []
 
 
 def _trajectory(told: Story) -> "list[Widest | Text]":
