@@ -180,7 +180,12 @@ def test_importing_jaxmeta_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     ("words", "needed"),
-    [("--help", set()), ("show", {"numpy", "rich"}), ("replay", {"numpy"})],
+    [
+        ("--help", set()),
+        ("show", {"numpy", "rich"}),
+        ("replay", {"numpy"}),
+        ("watch", {"numpy", "rich"}),
+    ],
 )
 def test_a_command_loads_no_more_than_it_needs(
     words: str, needed: set[str], tmp_path: Path

@@ -16,6 +16,7 @@ from jaxmeta import exits
 COMMANDS = {
     "tune": "run a study into a new folder",
     "show": "the trajectory of a study as a table",
+    "watch": "look on while a study runs elsewhere, here or in a browser",
     "report": "a page and a picture of a study; of several, a page that compares them",
     "resume": "go on with a study that was interrupted",
     "replay": "compute every decision of a study again, with no training",
@@ -36,6 +37,7 @@ EXAMPLES = """examples:
   jaxmeta tune mnist --workers 2 --out runs/e            the same as runs/a, in two processes
   jaxmeta show runs/a                                    the trajectory as a table
   jaxmeta report runs/a                                  a page for any browser, and a picture
+  jaxmeta watch runs/a                                   look on from a second terminal
   jaxmeta resume runs/a                                  go on after Ctrl-C, a kill, a power cut
   jaxmeta verify runs/a                                  is it true? train it all again and compare
   jaxmeta diff runs/a runs/b                             where do two studies part?

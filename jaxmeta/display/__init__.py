@@ -5,6 +5,7 @@ Both are watchers (`running.Watcher`): they look on, and nothing that they do re
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -12,12 +13,14 @@ from jaxmeta.display.live import Live
 from jaxmeta.display.plain import Plain
 from jaxmeta.display.several import seeds, summary
 from jaxmeta.record.journal import Line, read
-from jaxmeta.study import Study
+
+if TYPE_CHECKING:
+    from jaxmeta.study import Study
 
 __all__ = ["Live", "Plain", "resuming", "seeds", "summary", "watcher"]
 
 
-def watcher(console: Console, study: Study) -> Live | Plain:
+def watcher(console: Console, study: "Study") -> Live | Plain:
     """Who looks on while `study` runs: what fits `console`. Use it in a `with` statement."""
     return _fitting(console, [{"line": "study", **study.configuration()}])
 

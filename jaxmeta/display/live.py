@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live as Screen
@@ -15,13 +15,15 @@ from rich.text import Text
 
 from jaxmeta.display.bars import BAR, draw_moves
 from jaxmeta.display.watching import At, Watching, lanes
-from jaxmeta.engine.scheduler import Utilization
 from jaxmeta.record.journal import Line
 from jaxmeta.report.moves import read_moves
 from jaxmeta.report.story import Story
 from jaxmeta.report.table import bests, trajectory
 from jaxmeta.report.words import OPTIONS
 from jaxmeta.trial import Decision, Result, Trial
+
+if TYPE_CHECKING:
+    from jaxmeta.engine.scheduler import Utilization
 
 BRIEF = 40  # letters of the best values on a low terminal
 SHOWN = 8  # decisions, the last ones; fewer where the terminal is low
@@ -52,7 +54,7 @@ class Live(Watching):
     def __exit__(self, *_: object) -> None:
         self._screen.stop()
 
-    def asked(self, decision: Decision, use: Utilization) -> None:
+    def asked(self, decision: Decision, use: "Utilization") -> None:
         self._decision, self._use, self._at = decision, use, None
         self._asked_at = self._clock()
 

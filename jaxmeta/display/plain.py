@@ -1,11 +1,10 @@
 """The display of logs and pipes: a line for each thing that happens, without control characters."""
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 
 from jaxmeta.display.watching import Watching, lanes
-from jaxmeta.engine.scheduler import Utilization
 from jaxmeta.plain import plain
 from jaxmeta.record.journal import Line
 from jaxmeta.report.moves import Move, read_moves
@@ -14,6 +13,9 @@ from jaxmeta.report.table import show_spread
 from jaxmeta.report.words import show_values
 from jaxmeta.space import show
 from jaxmeta.trial import Decision, Result, Suggestion, Trial
+
+if TYPE_CHECKING:
+    from jaxmeta.engine.scheduler import Utilization
 
 MOVES = 8  # so many probabilities are written out
 
@@ -38,7 +40,7 @@ class Plain(Watching):
         encoding, file = self._console.encoding, self._console.file
         print(plain(words).encode(encoding, "replace").decode(encoding), file=file, flush=True)
 
-    def asked(self, decision: Decision, use: Utilization) -> None:
+    def asked(self, decision: Decision, use: "Utilization") -> None:
         self._decision, self._use = decision, use
         suggestion, done = decision.suggestion, len(self.story.rows)
         chain = f"chain {decision.chain}, " if self.story.chains > 1 else ""

@@ -1,13 +1,15 @@
 """What both displays keep: the lines of a record as they come, and what `report` makes of them."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from jaxmeta.engine.scheduler import Utilization
 from jaxmeta.record.journal import Line
 from jaxmeta.record.lines import show
 from jaxmeta.report.score import Score, read_score
 from jaxmeta.report.story import story
 from jaxmeta.trial import Result
+
+if TYPE_CHECKING:
+    from jaxmeta.engine.scheduler import Utilization
 
 
 class At(NamedTuple):
@@ -40,13 +42,13 @@ class Watching:
         ranks = result.curve[-1], result.score
         return At(result.epochs, *(read_score(show(kind, rank), of) for rank in ranks))
 
-    def programs(self, use: Utilization) -> str:
+    def programs(self, use: "Utilization") -> str:
         """How many programs were compiled; nothing where one is enough for the whole space."""
         variants = self.story.space.variants
         return f"{use.programs} of at most {variants} compiled" if variants > 1 else ""
 
 
-def lanes(use: Utilization) -> str:
+def lanes(use: "Utilization") -> str:
     """How well the lanes are used, in one line; nothing where one trial runs after the other."""
     if use.lanes == 1:
         return ""

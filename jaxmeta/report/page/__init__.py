@@ -7,7 +7,7 @@ beside it: the times (lanes) and the last verdict.
 from pathlib import Path
 
 from jaxmeta.plain import plain
-from jaxmeta.record.journal import Line, digest, read
+from jaxmeta.record.journal import Line, read
 from jaxmeta.report import limits
 from jaxmeta.report.facts import facts
 from jaxmeta.report.files import put
@@ -37,12 +37,12 @@ def write(folder: Path) -> Path:
     return path
 
 
-def html(folder: Path, lines: list[Line], live: bool = False) -> str:
+def html(folder: Path, lines: list[Line], version: str = "") -> str:
     """The page.
 
     Args:
       lines: of the journal in `folder`.
-      live: it asks its server for changes; else it reaches nothing.
+      version: it asks its server whether it is still this one; "": it reaches nothing.
     """
     told = story(lines)
     if not told.rows:
@@ -67,9 +67,9 @@ def html(folder: Path, lines: list[Line], live: bool = False) -> str:
             "names": [plain(name, LETTERS) for name in told.space.names[: limits.AXES]],
             "chains": told.chains,
             "start": _start(drawn),
-            "version": digest(lines),
+            "version": version,
         },
-        live=live,
+        live=bool(version),
     )
 
 
