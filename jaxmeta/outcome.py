@@ -223,6 +223,7 @@ def tune(
     replicates: int = 1,
     trial_keys: str | None = None,
     place: Place = LOCAL,
+    tensorboard: Path | str | None = None,
     **options: Any,
 ) -> Outcome | list[Outcome]:
     """Run a study, and give what it found; with `seeds` a study from each, in a list.
@@ -240,6 +241,7 @@ def tune(
       show: write what happens to the terminal.
       options: of the tuner, `i_max` for example.
       trial_keys: see `Study.keys`.
+      tensorboard: a folder for a log that TensorBoard reads, where `show` is true.
       seed, workers, lookahead, keep_weights, scored_on, chains, replicates, place: see
         `Study`, `running.Means`.
 
@@ -275,7 +277,8 @@ def tune(
         several.run(wanted, given, out, means, looking_on)
         return [load(of_seed(out, one)) for one in given]
     if show:
-        with display.watcher(Console(), wanted) as watcher:
+        board = None if tensorboard is None else Path(tensorboard)
+        with display.watcher(Console(), wanted, board) as watcher:
             running.run(wanted, out, watcher, **vars(means))
     else:
         running.run(wanted, out, None, **vars(means))

@@ -48,7 +48,9 @@ MAY_IMPORT = {
     "seeds": CORE | {"study", "running"},
     "verify": CORE | {"study", "running"},
     "judge": GROUND | {"space", "tuning", "report"},  # a training is a look-up
-    "display": CORE | {"study", "report"},
+    "convert": GROUND | {"space", "record", "report"},  # from the record alone
+    "display": CORE | {"study", "report", "convert"},
+    "integrations": GROUND | {"space", "tuning", "convert"},
     "outcome": CORE | {"study", "running", "seeds", "report", "display"},
     "export": CORE | {"outcome"},
     "exits": GROUND | {"record"},
@@ -68,6 +70,8 @@ HEAVY = {
     "orbax",
     "ray",
     "vl_convert",
+    "pyarrow",
+    "tensorboardX",
     "tensorflow",
     "tensorflow_datasets",
     "torch",

@@ -23,7 +23,7 @@ COMMANDS = {
     "verify": "check a study: its chain, its decisions, its trainings",
     "diff": "where two studies part",
     "drive": "put the network of a steering study at the wheel",
-    "export": "the best network as one file for somewhere else",
+    "export": "the best network as one file, or the record for other tools",
     "judge": "tuners on benchmark tables, where a training is a look-up",
 }
 
@@ -42,6 +42,7 @@ EXAMPLES = """examples:
   jaxmeta verify runs/a                                  is it true? train it all again and compare
   jaxmeta diff runs/a runs/b                             where do two studies part?
   jaxmeta export runs/a --to onnx --out deploy           the best network, for another machine
+  jaxmeta export runs/a --to csv --out tables            the record, for a spreadsheet
 """
 
 

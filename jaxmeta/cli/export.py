@@ -1,5 +1,8 @@
-"""Write the recommended network of a finished study as one file: its weights, checked against the
-record, with the scaling of images inside. The file names its study: --trace prints that.
+"""Write a study for somewhere else, into the folder --out.
+
+To stablehlo, onnx or orbax: the recommended network of a finished study as one file, its weights
+checked against the record, with the scaling of images inside. The file names its study: --trace
+prints that. To csv, parquet, json, tensorboard or optuna: the record, finished or not.
 
 Exit status: 0, or 1 where --trace FILE is not of the study that is named beside it."""
 
@@ -7,20 +10,22 @@ import argparse
 import json
 from pathlib import Path
 
-from jaxmeta import export
+from jaxmeta import convert, export
 from jaxmeta.cli.common import add_trust
 from jaxmeta.plain import plain
 from jaxmeta.record.journal import digest, read
+
+FORMATS = export.FORMATS | convert.FORMATS
 
 
 def add(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, nargs="?", help="the study's folder")
     command.add_argument(
         "--to",
-        choices=export.FORMATS,
-        help="; ".join(f"{name}: {words}" for name, words in export.FORMATS.items()),
+        choices=FORMATS,
+        help="; ".join(f"{name}: {words}" for name, words in FORMATS.items()),
     )
-    command.add_argument("--out", type=Path, metavar="DIR", help="the folder for model.<format>")
+    command.add_argument("--out", type=Path, metavar="DIR", help="a folder, new or not")
     command.add_argument(
         "--batch",
         type=int,
@@ -36,6 +41,9 @@ def run(options: argparse.Namespace) -> int:
         return _trace(options.trace, options.folder)
     if not (options.folder and options.to and options.out):
         raise ValueError("say what to export: jaxmeta export STUDY --to FORMAT --out DIR")
+    if options.to in convert.FORMATS:
+        print(plain(convert.convert(options.folder, options.to, options.out)))
+        return 0
     made = export.export(
         options.folder,
         options.to,

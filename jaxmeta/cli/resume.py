@@ -6,7 +6,7 @@ import argparse
 from jaxmeta import display, running, seeds
 from jaxmeta.cli.common import add_folder, add_trust
 from jaxmeta.cli.console import console
-from jaxmeta.cli.running import add_running, means_of, until_stopped
+from jaxmeta.cli.running import add_running, means_of, one_log, until_stopped
 from jaxmeta.record.seeds import folders
 
 TRUST = ("task", "accept_environment", "allow_download")  # options, as `running.resume` has them
@@ -29,10 +29,11 @@ def run(options: argparse.Namespace) -> int:
 
     def go_on() -> None:
         if several := folders(folder):
+            one_log(options)
             seeds.resume(folder, means=means, watchers=display.seeds(console()), **trust)
             display.summary(console(), several)
         else:
-            with display.resuming(console(), folder) as watcher:
+            with display.resuming(console(), folder, options.tensorboard) as watcher:
                 running.resume(folder, watcher=watcher, **trust, **vars(means))
 
     return until_stopped(folder, go_on)

@@ -30,6 +30,15 @@ def until_stopped(folder: Path, go_on: Callable[[], object]) -> int:
     return 0
 
 
+def one_log(options: argparse.Namespace) -> None:
+    """Refuse a log of several studies at once."""
+    if options.tensorboard is not None:
+        raise ValueError(
+            "--tensorboard writes the log of one study, and here are several; export each of them "
+            "afterwards: jaxmeta export STUDY --to tensorboard --out DIR"
+        )
+
+
 def add_running(command: argparse.ArgumentParser) -> None:
     """Options that change how long a study takes and what it keeps, and not its journal."""
     group = command.add_argument_group("the journal is the same whatever is said here")
@@ -61,6 +70,12 @@ def add_running(command: argparse.ArgumentParser) -> None:
         metavar="auto|0|N",
         help="run trials that may be needed, at most N iterations ahead, in lanes that would "
         "idle; 0: none (default: auto, as far as it takes to fill the lanes)",
+    )
+    group.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="DIR",
+        help="also write a log for TensorBoard there, a run a training, as decisions come",
     )
     group.add_argument(
         "--keep-weights",

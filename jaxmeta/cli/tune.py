@@ -16,7 +16,7 @@ from typing import Any
 
 from jaxmeta import display, running, seeds, study, tasks, tuning
 from jaxmeta.cli.console import console
-from jaxmeta.cli.running import add_running, means_of, until_stopped
+from jaxmeta.cli.running import add_running, means_of, one_log, until_stopped
 from jaxmeta.record.seeds import folders
 from jaxmeta.space import Axis, parse_axis, parse_value
 from jaxmeta.training import Lanes, Training, lanes_here
@@ -116,9 +116,12 @@ def run(options: argparse.Namespace) -> int:
     wanted, means = study_of(options), means_of(options)
     several = None if options.seeds is None else seeds.parse(options.seeds)
 
+    if several is not None:
+        one_log(options)
+
     def go_on() -> None:
         if several is None:
-            with display.watcher(console(), wanted) as watcher:
+            with display.watcher(console(), wanted, options.tensorboard) as watcher:
                 running.run(wanted, options.out, watcher, **vars(means))
         else:
             seeds.run(wanted, several, options.out, means, display.seeds(console()))

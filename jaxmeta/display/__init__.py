@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from jaxmeta.convert.tensorboard import Board
 from jaxmeta.display.live import Live
+from jaxmeta.display.logged import Logged
 from jaxmeta.display.plain import Plain
 from jaxmeta.display.several import seeds, summary
 from jaxmeta.record.journal import Line, read
@@ -17,21 +19,27 @@ from jaxmeta.record.journal import Line, read
 if TYPE_CHECKING:
     from jaxmeta.study import Study
 
-__all__ = ["Live", "Plain", "resuming", "seeds", "summary", "watcher"]
+__all__ = ["Live", "Logged", "Plain", "resuming", "seeds", "summary", "watcher"]
 
 
-def watcher(console: Console, study: "Study") -> Live | Plain:
-    """Who looks on while `study` runs: what fits `console`. Use it in a `with` statement."""
-    return _fitting(console, [{"line": "study", **study.configuration()}])
+def watcher(console: Console, study: "Study", board: Path | None = None) -> Live | Plain | Logged:
+    """Who looks on while `study` runs: what fits `console`. Use it in a `with` statement.
+
+    Args:
+      board: a folder for a log that TensorBoard reads.
+    """
+    return _fitting(console, [{"line": "study", **study.configuration()}], board)
 
 
-def resuming(console: Console, folder: Path) -> AbstractContextManager[Live | Plain | None]:
+def resuming(
+    console: Console, folder: Path, board: Path | None = None
+) -> AbstractContextManager[Live | Plain | Logged | None]:
     """Who looks on while the study in `folder` goes on; nobody where there is no study yet."""
     lines = read(folder)
-    return _fitting(console, lines) if lines else nullcontext()
+    return _fitting(console, lines, board) if lines else nullcontext()
 
 
-def _fitting(console: Console, lines: list[Line]) -> Live | Plain:
-    if console.is_terminal and not console.is_dumb_terminal and console.encoding == "utf-8":
-        return Live(console, lines)
-    return Plain(console, lines)
+def _fitting(console: Console, lines: list[Line], board: Path | None) -> Live | Plain | Logged:
+    wide = console.is_terminal and not console.is_dumb_terminal and console.encoding == "utf-8"
+    shown = Live(console, lines) if wide else Plain(console, lines)
+    return shown if board is None else Logged(shown, Board(board, lines))

@@ -2,28 +2,31 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from jaxmeta.engine.scheduler import Utilization
 from jaxmeta.plain import plain
 from jaxmeta.record.journal import Line, read
 from jaxmeta.report.score import read_score
 from jaxmeta.report.seeds import table
 from jaxmeta.report.words import show_values
-from jaxmeta.study import Study
 from jaxmeta.trial import Decision, Result, Trial
+
+if TYPE_CHECKING:
+    from jaxmeta.engine.scheduler import Utilization
+    from jaxmeta.study import Study
 
 
 class Seed:
     """Looks on at the study of one seed."""
 
-    def __init__(self, say: Callable[[str], None], seed: int, study: Study) -> None:
+    def __init__(self, say: Callable[[str], None], seed: int, study: "Study") -> None:
         self._say, self._seed = say, seed
         self._of = study.configuration()["score"]["of"].get(study.scored_on)
         self._decision: Decision | None = None
 
-    def asked(self, decision: Decision, use: Utilization) -> None:
+    def asked(self, decision: Decision, use: "Utilization") -> None:
         self._decision = decision
 
     def epoch(self, trial: Trial, result: Result) -> None: ...
@@ -38,7 +41,7 @@ class Seed:
         self._say(f"seed {self._seed}: finished")
 
 
-def seeds(console: Console) -> Callable[[int, Study], Seed]:
+def seeds(console: Console) -> "Callable[[int, Study], Seed]":
     """Who looks on, by seed and study."""
 
     def say(words: str) -> None:

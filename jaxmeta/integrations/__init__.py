@@ -1,0 +1,1 @@
+"""jaxmeta's tuners inside other tools."""
