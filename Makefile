@@ -26,8 +26,8 @@ LOCKED := install --require-hashes --no-deps --no-build-isolation
 UV := uv==0.13.9
 COMPILE := build/lock/bin/uv pip compile --quiet --universal --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --python-version
-ALL := --upgrade pyproject.toml --extra report --extra drive --extra onnx --extra ray \
-	--extra judge --extra test --extra dev
+EXTRAS := report drive onnx ray judge parquet tensorboard optuna completion test docs dev
+ALL := --upgrade pyproject.toml $(EXTRAS:%=--extra %)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -123,17 +123,20 @@ format: venv ## rewrite the source as `check` wants it
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-wheel: venv ## build the wheel, install it in an environment of its own, use it from another folder
+wheel: venv ## build the wheel, install it in an environment of its own, and tune, report, verify there
 	rm -rf dist build/wheel
 	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
-	@test $$($(PY) -m zipfile --list dist/*.whl | grep -c -e /py.typed -e '/mnist/.*[.]gz' -e '[.]npz') -eq 7 || { \
-		echo "the wheel must hold py.typed and the tasks' six files of data, and does not"; exit 1; }
+	@test $$($(PY) -m zipfile --list dist/*.whl | grep -c -e /py.typed -e '/mnist/.*[.]gz' -e '[.]npz' \
+		-e '/page/[a-z]*[.][chj]') -eq 10 || { \
+		echo "the wheel must hold py.typed, the tasks' six files of data and the page's three, and" \
+			"does not"; exit 1; }
 	@$(PY) -m venv build/wheel
 	@$(PIP) freeze --exclude jaxmeta > build/wheel/constraints.txt
 	@echo "installing the wheel and all it asks for"
 	@build/wheel/bin/python -m pip --disable-pip-version-check -qq install --no-compile \
-		--constraint build/wheel/constraints.txt dist/*.whl
-	cd build/wheel && bin/jaxmeta --help
+		--constraint build/wheel/constraints.txt "$$(echo dist/*.whl)[report]"
+	cd build/wheel && bin/jaxmeta tune spirals --epochs 2 --i-max 3 --out study && \
+		bin/jaxmeta report study && bin/jaxmeta verify study
 
 lock: ## write requirements/*.txt anew, with the newest releases that pyproject.toml admits
 	$(PYTHON) -m venv --clear build/lock

@@ -17,6 +17,7 @@ from jaxmeta.record import weights
 from jaxmeta.record.error import JournalError
 from jaxmeta.record.journal import read
 from jaxmeta.record.seeds import of_seed
+from jaxmeta.report import notebook
 from jaxmeta.report.story import Score, Story, story
 from jaxmeta.running import Means
 from jaxmeta.space import Axis, Space
@@ -175,6 +176,10 @@ class Outcome:
                 f"the study in {self.folder} has not ended; jaxmeta resume {self.folder}"
             )
         return self.lines[-1]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: tables, and the picture where matplotlib is installed."""
+        return notebook.study(self.story, self.folder)
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in self.best.items())

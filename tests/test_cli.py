@@ -189,3 +189,35 @@ def test_control_c_keeps_what_was_done_and_says_how_to_go_on(tmp_path):
     assert process.returncode == 130
     assert f"jaxmeta resume {folder}" in err and "Traceback" not in err
     assert cli.main(["replay", str(folder)]) == 0
+
+
+def test_the_environment_is_printed_with_words_for_every_field(capsys):
+    from jaxmeta.cli.env import FIELDS
+    from jaxmeta.record.environment import fingerprint
+
+    here = fingerprint()
+    assert here.keys() == FIELDS.keys()
+    assert cli.main(["env", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == here
+    assert cli.main(["env"]) == 0
+    shown = capsys.readouterr().out
+    assert here["source"][:16] in shown and all(name in shown for name in FIELDS)
+
+
+def test_a_shell_completes_commands_and_options(tmp_path, capsys):
+    assert cli.main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    ask = """
+source "$1"
+COMP_WORDS=(jaxmeta "${@:2}"); COMP_CWORD=$(($# - 1)); COMP_LINE="${COMP_WORDS[*]}"
+COMP_POINT=${#COMP_LINE}; _shtab_jaxmeta; echo "${COMPREPLY[@]}"
+"""
+    (tmp_path / "script").write_text(script)
+
+    def complete(*words: str) -> list[str]:
+        command = ["bash", "-c", ask, "bash", str(tmp_path / "script"), *words]
+        return subprocess.check_output(command, text=True).split()
+
+    assert complete("ver") == ["verify"]
+    assert "--tuner" in complete("tune", "--tu") and "--trainings" in complete("verify", "--t")
+    assert "parquet" in complete("export", "--to", "p")

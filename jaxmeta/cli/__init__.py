@@ -24,6 +24,8 @@ COMMANDS = {
     "diff": "where two studies part",
     "drive": "put the network of a steering study at the wheel",
     "export": "the best network as one file, or the record for other tools",
+    "env": "the fingerprint of this environment, and what in it can change bits",
+    "completion": "a script that completes commands and options in a shell",
     "judge": "tuners on benchmark tables, where a training is a look-up",
 }
 

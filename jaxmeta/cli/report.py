@@ -11,6 +11,7 @@ from pathlib import Path
 from jaxmeta.plain import plain
 from jaxmeta.record import journal
 from jaxmeta.record.lines import decisions
+from jaxmeta.record.seeds import folders as studies
 from jaxmeta.report import page, picture
 from jaxmeta.report.page import index
 
@@ -20,7 +21,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    folders: list[Path] = options.folder
+    folders = [one for folder in options.folder for one in studies(folder).values() or [folder]]
     several = len(folders) > 1
     if several:
         folders = [folder for folder in folders if _holds_study(folder)]

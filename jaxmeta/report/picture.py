@@ -42,13 +42,19 @@ def draw(folder: Path) -> tuple[Path, Path]:
         )
     png, svg = (folder / name for name in NAMES)
 
-    def figure() -> "Figure":
-        from jaxmeta.report import panels
-
-        return panels.figure(limits.drawn(told), [*headline(told), pace(folder)])
-
-    save(figure, png, svg)
+    save(lambda: _figure(folder, told), png, svg)
     return png, svg
+
+
+def pixels(folder: Path, told: Story) -> bytes:
+    """The picture of the study in `folder` as PNG."""
+    return _rendered(lambda: _figure(folder, told))[0]
+
+
+def _figure(folder: Path, told: Story) -> "Figure":
+    from jaxmeta.report import panels
+
+    return panels.figure(limits.drawn(told), [*headline(told), pace(folder)])
 
 
 def save(figure: "Callable[[], Figure]", png: Path, svg: Path) -> None:
@@ -58,6 +64,12 @@ def save(figure: "Callable[[], Figure]", png: Path, svg: Path) -> None:
       ModuleNotFoundError: matplotlib is not installed.
       OSError: there is no such folder, or it cannot be written.
     """
+    for path, content in zip((png, svg), _rendered(figure), strict=True):
+        put(path, content)
+
+
+def _rendered(figure: "Callable[[], Figure]") -> tuple[bytes, bytes]:
+    """As PNG and as SVG."""
     _find_matplotlib()
     import matplotlib
 
@@ -71,8 +83,7 @@ def save(figure: "Callable[[], Figure]", png: Path, svg: Path) -> None:
         drawn, pixels, paths = figure(), io.BytesIO(), io.BytesIO()
         drawn.savefig(pixels, format="png", dpi=DPI, metadata={"Software": None})
         drawn.savefig(paths, format="svg", metadata={"Date": None, "Creator": None})
-    put(png, pixels.getvalue())
-    put(svg, paths.getvalue())
+    return pixels.getvalue(), paths.getvalue()
 
 
 def _find_matplotlib() -> None:
