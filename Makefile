@@ -33,7 +33,7 @@ ALL := --upgrade pyproject.toml $(EXTRAS:%=--extra %)
 .DELETE_ON_ERROR:
 .PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro cluster bench judge \
 	compare hyperparameters steering steering-data crossroads crossroads-data camvid cartpole gpu accelerators \
-	check format wheel lock clean
+	docs pictures check format wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -112,6 +112,12 @@ gpu: ## lanes on a GPU: speed and bits, into experiments/results/gpu.json; see G
 
 accelerators: $(FOREIGN)/.done ## Train_N compiled for GPUs and TPUs that are not here; Python 3.12 or newer
 	$(FOREIGN)/bin/python -m experiments.accelerators $(ARGS)
+
+docs: venv ## the manual, into build/docs: its code runs, and a warning is an error
+	$(PY) -m sphinx -q -W --keep-going -b html docs build/docs
+
+pictures: venv ## the manual's pictures of the page, photographed anew; needs chromium
+	$(PY) docs/pictures.py
 
 check: venv ## formatting, lint and types, changing nothing
 	$(PY) -m ruff format --check .

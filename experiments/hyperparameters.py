@@ -6,7 +6,7 @@ The poster announces it ("apply this methodology to other hyperparameters: mini-
 optimizer, regularization technique") and gives no numbers: axes, p_ε and lengths are ours. Every
 study is a command line of `jaxmeta tune`, printed before it runs, with its picture beside its
 journal. Trials of one study have equal epochs, so equal examples, and not equal steps: a small
-mini-batch takes more of them. Results, seed, hardware and minutes stand in the README's table.
+mini-batch takes more of them. Results, seed, hardware and minutes stand in docs/figures.md.
 """
 
 import argparse

@@ -4,7 +4,7 @@
     make experiment-poster    the poster's: all 55,000 images, each training to early stopping
 
 Every profile is a command line of `jaxmeta tune`, printed before it runs. The results, with seed,
-hardware and minutes, stand in the README's table.
+hardware and minutes, stand in docs/figures.md.
 """
 
 import argparse

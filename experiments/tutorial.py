@@ -6,7 +6,7 @@ The same network, 20,000 steps of 50 images, Adam at 1e-4, dropout 0.5, truncate
 the tutorial promises a test accuracy of "approximately 99.2 %". Trained on 55,000 images, evaluated
 on the 5,000 of the validation split after every 1,000 steps, and once, at the end, on the test set:
 the weights after the last step, as the tutorial does, not the best ones. What was measured stands
-in the README.
+in docs/figures.md.
 """
 
 import argparse

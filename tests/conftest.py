@@ -11,7 +11,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # XLA writes pages about CPU features for each program that it takes from its cache.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Many tests, in several processes, compile the same small programs; the bits are those of a fresh
-# compilation (README). The first process makes the folder, and all that it starts inherit it.
+# compilation (docs/record.md). The first process makes the folder, and all that it starts inherit
+# it.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     COMPILED = tempfile.TemporaryDirectory()
     os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from jaxmeta import cli, verify
-from jaxmeta.record import cache, checkpoint, files, journal, lines, schema, weights
-from jaxmeta.report import parting, picture
+from jaxmeta.record import cache, checkpoint, files, journal, lines, schema, verdicts, weights
+from jaxmeta.report import page, parting, picture
 from jaxmeta.space import Linear
 from jaxmeta.space.lists import LONGEST
 from jaxmeta.space.space import KINDS, MOST_AXES
@@ -87,7 +87,8 @@ def test_every_file_it_names_is_one_of_a_study():
     named = set(re.findall(r"`([\w/.]+)`", "".join(row[0] for row in rows("file")[2:])))
     assert named == {
         *(journal.NAME, journal.TIMES, cache.NAME, f"{checkpoint.FOLDER}/", f"{weights.FOLDER}/"),
-        *(*picture.NAMES, *parting.NAMES),
+        verdicts.NAME,
+        *(*picture.NAMES, page.NAME, *parting.NAMES),
     }
 
 

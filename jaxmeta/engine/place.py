@@ -9,13 +9,15 @@ ENGINES = ("local", "ray")
 
 @dataclass(frozen=True)
 class Place:
-    """Attributes:
-    engine: one of `ENGINES`: this machine, or a Ray cluster.
-    address: of the cluster, "host:port"; "": that of the variable RAY_ADDRESS, else one that is
-      started here.
-    cpus_per_worker, gpus_per_worker: what of the cluster each worker takes.
-    scratch: a folder that all machines reach, for trials in progress; "": none is saved, and a
-      trial whose worker dies begins again.
+    """This machine, or the machines of a cluster.
+
+    Attributes:
+      engine: one of `ENGINES`: this machine, or a Ray cluster.
+      address: of the cluster, "host:port"; "": that of the variable RAY_ADDRESS, else one that is
+        started here.
+      cpus_per_worker, gpus_per_worker: what of the cluster each worker takes.
+      scratch: a folder that all machines reach, for trials in progress; "": none is saved, and a
+        trial whose worker dies begins again.
 
     Raises:
       ValueError: there is no such place.

@@ -51,12 +51,13 @@ def classification(name: str, net: Any, data: Dataset, **more: Any) -> Task:
         argument `rngs` that makes an NNX module; any other, that makes a Linen module. The other
         arguments are hyperparameters.
       more: what else there is to say:
-        optimizer: instead of ours, a function from hyperparameters, the names of its arguments, to
-          an optax transformation, `optax.adam` for example; or a dict of several by name.
-        axes, preset_axes, defaults: added to those that tasks have.
-        options: as JSON, the arguments with which the function called `name` makes it again.
-        fixed_order: see `Task`.
-        training: how long a training lasts where nobody says otherwise.
+
+        - optimizer: instead of ours, a function from hyperparameters, the names of its arguments,
+          to an optax transformation, `optax.adam` for example; or a dict of several by name.
+        - axes, preset_axes, defaults: added to those that tasks have.
+        - options: as JSON, the arguments with which the function called `name` makes it again.
+        - fixed_order: see `Task`.
+        - training: how long a training lasts where nobody says otherwise.
 
     Raises:
       ValueError: a target is no label, or a label is no class.

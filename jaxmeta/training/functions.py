@@ -90,18 +90,20 @@ def trainable(
       axes: for each hyperparameter that can be tuned, its axis (`jaxmeta.Log` and the like). In
         `values` a float is a traced float32 scalar; ints and strings are Python's own.
       more: what else there is to say:
-        defaults: hyperparameters and their values where neither tuned nor set.
-        preset_axes: axes by the name of a tuner's preset.
-        train: a pytree of arrays that `begin` and `epoch` get; () without one.
-        held_out: pytrees for `score`: "validation" and, if there is a test, "test". Without it the
-          split is () and there is no test; {"validation": (), "test": ()} tests with another key.
-        examples: how many examples a count on a split is out of, by the split's name.
-        kind, meaning: "float" or "count", and what the score is, in words.
-        weights: state -> what the record's digests are of; the whole state without it.
-        kept: state -> what a study keeps of its best trial; the whole state without it. `weights`
+
+        - defaults: hyperparameters and their values where neither tuned nor set.
+        - preset_axes: axes by the name of a tuner's preset.
+        - train: a pytree of arrays that `begin` and `epoch` get; () without one.
+        - held_out: pytrees for `score`: "validation" and, if there is a test, "test". Without it
+          the split is () and there is no test; {"validation": (), "test": ()} tests with another
+          key.
+        - examples: how many examples a count on a split is out of, by the split's name.
+        - kind, meaning: "float" or "count", and what the score is, in words.
+        - weights: state -> what the record's digests are of; the whole state without it.
+        - kept: state -> what a study keeps of its best trial; the whole state without it. `weights`
           must find the same weights in it.
-        options: as JSON, the arguments with which the function called `name` makes it again.
-        training: how long a training lasts where nobody says otherwise.
+        - options: as JSON, the arguments with which the function called `name` makes it again.
+        - training: how long a training lasts where nobody says otherwise.
 
     Raises:
       ValueError: `kind` or the splits are not of these.

@@ -7,7 +7,7 @@ and is meant for any hyperparameter. `ask` is lines 5 and 18, `tell` lines 7 to 
 
 Where the poster is silent (unordered axes, several axes, borders of the simplex and of an axis, a
 trial that diverged, λ_best before any success, every default below) the choices are ours and stand
-in the README.
+in docs/poster.md.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The levels of the promise: one study, in other surroundings, and whether its bits are the same.
 
-`make repro` prints the table that the README shows.
+`make repro` prints the table that docs/record.md shows.
 """
 
 import os
