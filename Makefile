@@ -166,7 +166,7 @@ $(VENV)/.run: requirements/build.txt requirements/run$(OF_VERSION) pyproject.tom
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(PYTHON_NEEDED)".split("."))))' || { \
 		echo "jaxmeta needs Python $(PYTHON_NEEDED) or newer, and '$(PYTHON)' is not:" \
 			"name one that is, as in 'make PYTHON=python3.13 $(MAKECMDGOALS)'"; exit 1; }
-	@echo "making $(VENV) from requirements/run$(OF_VERSION): a minute or so, 1.1 GB"
+	@echo "making $(VENV) from requirements/run$(OF_VERSION): a minute or two, 1.2 GB"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) $(LOCKED) -r requirements/build.txt
 	@$(PIP) $(LOCKED) -r requirements/run$(OF_VERSION)
@@ -174,7 +174,7 @@ $(VENV)/.run: requirements/build.txt requirements/run$(OF_VERSION) pyproject.tom
 	@touch $@
 
 $(VENV)/.done: $(VENV)/.run requirements/lock$(OF_VERSION)
-	@echo "adding what tests and checks need, from requirements/lock$(OF_VERSION): 0.9 GB"
+	@echo "adding what tests and checks need, from requirements/lock$(OF_VERSION): 1.3 GB"
 	@$(PIP) $(LOCKED) -r requirements/lock$(OF_VERSION)
 	@touch $@
 

@@ -213,7 +213,7 @@ def rounded_product(bits: int):
 
 @pytest.mark.parametrize("bits", [7, 10])  # bfloat16, TF32
 def test_winograd_is_not_for_rounded_factors(monkeypatch, bits: int) -> None:
-    """Why it is for CPUs alone: the errors of the poster's second layer, in docs/accelerators.md."""
+    """Why it is for CPUs alone: errors of the poster's second layer, as docs/accelerators.md."""
     x, kernel = jnp.abs(draw(8, 14, 14, 32)), draw(5, 5, 32, 64, seed=1) * 0.1
     exact = by_patches(2, x, kernel)
     for module in convolution, winograd:
