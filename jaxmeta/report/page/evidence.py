@@ -37,7 +37,7 @@ def _task(first: Line) -> str:
 
 
 def _environment(where: dict, count: int) -> list[tuple[str, str]]:
-    names = ("jaxmeta", "python", "jax", "jaxlib", "flax", "optax", "numpy")
+    names = ("python", "jaxmeta", "jax", "jaxlib", "flax", "optax", "numpy")
     words = ", ".join(f"{name} {where[name]}" for name in names if name in where)
     device = ", ".join(
         str(where[name]) for name in ("platform", "device_kind", "cpu") if where.get(name)
