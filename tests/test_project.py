@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "testing": GROUND | {"tuning", "record", "engine"},
     "study": CORE,
     "running": CORE | {"study"},
+    "plan": GROUND | {"tuning", "record", "engine"},  # no training is run
     "seeds": CORE | {"study", "running"},
     "verify": CORE | {"study", "running"},
     "judge": GROUND | {"space", "tuning", "report"},  # a training is a look-up

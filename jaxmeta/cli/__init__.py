@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "a page and a picture of a study; of several, a page that compares them",
     "resume": "go on with a study that was interrupted",
     "replay": "compute every decision of a study again, with no training",
+    "plan": "how long a study would take on more or fewer workers",
     "verify": "check a study: its chain, its decisions, its trainings",
     "diff": "where two studies part",
     "drive": "put the network of a steering study at the wheel",
@@ -42,6 +43,8 @@ EXAMPLES = """examples:
   jaxmeta watch runs/a                                   look on from a second terminal
   jaxmeta resume runs/a                                  go on after Ctrl-C, a kill, a power cut
   jaxmeta verify runs/a                                  is it true? train it all again and compare
+  jaxmeta tune mnist --seeds 0:20 --workers 8 --out runs/f   twenty studies, which share the workers
+  jaxmeta plan runs/a --workers 1,8,64                   how long would more workers take?
   jaxmeta diff runs/a runs/b                             where do two studies part?
   jaxmeta export runs/a --to onnx --out deploy           the best network, for another machine
   jaxmeta export runs/a --to csv --out tables            the record, for a spreadsheet

@@ -65,7 +65,7 @@ def add_running(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--lookahead",
-        type=_lookahead,
+        type=lookahead,
         default=AUTO,
         metavar="auto|0|N",
         help="run trials that may be needed, at most N iterations ahead, in lanes that would "
@@ -95,7 +95,8 @@ def means_of(options: argparse.Namespace) -> Means:
     return Means(options.workers, options.lookahead, keep_weights, place)
 
 
-def _lookahead(text: str) -> int | None:
+def lookahead(text: str) -> int | None:
+    """The option of that name."""
     if text == "auto":
         return AUTO
     if not text.isdecimal():

@@ -73,6 +73,12 @@ TASK = {
 def add(command: argparse.ArgumentParser) -> None:
     command.add_argument("task", help=f"{', '.join(tasks.TASKS)}, or your own: module:function")
     command.add_argument("--out", type=Path, required=True, help="the study's folder; new or empty")
+    add_study(command)
+    add_running(command)
+
+
+def add_study(command: argparse.ArgumentParser) -> None:
+    """What a study is, but for its task."""
     seed = command.add_mutually_exclusive_group()
     seed.add_argument("--seed", type=int, default=0, help="all that is random (default: 0)")
     seed.add_argument(
@@ -109,7 +115,6 @@ def add(command: argparse.ArgumentParser) -> None:
         group = command.add_argument_group(title)
         for name, (kind, words) in options.items():
             group.add_argument(_flag(name), type=kind, help=words)
-    add_running(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -147,6 +152,13 @@ def study_of(options: argparse.Namespace) -> study.Study:
         fixed=fixed,
         **_given(options, STUDY),
     )
+
+
+def said(options: argparse.Namespace) -> list[str]:
+    """Those of `add_study`'s options that were given, but for seeds."""
+    names = {**_tuner_options(), **STUDY, **TRAINING, **SET, **LANES, **TASK}
+    lists = [name for name in ("tune", "set", "tuner", "preset") if getattr(options, name)]
+    return [_flag(name) for name in [*lists, *_given(options, names)]]
 
 
 def _pair(text: str, parse: Any, alone: bool = False) -> tuple[str, Axis | Any | None]:

@@ -112,6 +112,7 @@ class Scheduler:
         self._decision: Decision | None = None  # that is waited for
         self._jobs: dict[str, Job] = {}  # that `run` is to run
         self._ends: dict[str, Event] = {}  # of those
+        self._told: dict[str, Job] = {}  # that the engine was told to run
         self._running: dict[Trial, bool] = {}  # what the engine was told; whether ahead of need
         self._early: set[Trial] = set()  # had ahead of need, and not needed yet
         self._seconds: dict[Trial, float] = {}
@@ -177,19 +178,19 @@ class Scheduler:
         """The jobs of those, of what was wanted, that the engine, of so many lanes, is told to
         run, under names that no other study has."""
         self.use.busy, self.use.lanes = len(names), lanes
-        if self._decision is None:
-            jobs = [self._jobs[name] for name in names]
-        else:
+        if self._decision is not None and self._told.keys() != set(names):
             trials = [parse(name) for name in names]
             given_up = self._running.keys() - set(trials)
             self._miss({trial for trial in given_up if self._running[trial]})
-            if self._running.keys() != set(trials):
-                self._wanted = None  # what runs comes before what is as probable
-                due = self._chains.due()
-                early = {trial: self._running.get(trial, trial not in due) for trial in trials}
-                self._running = early
-            jobs = [job(self._chains, trial) for trial in trials]
-        return [one._replace(name=self._prefix + one.name) for one in jobs]
+            due = self._chains.due()
+            self._running = {trial: self._running.get(trial, trial not in due) for trial in trials}
+            self._wanted = None  # what runs comes before what is as probable
+        self._told = {name: self._told.get(name) or self._job(name) for name in names}
+        return list(self._told.values())
+
+    def _job(self, name: str) -> Job:
+        one = self._jobs.get(name) or job(self._chains, parse(name))
+        return one._replace(name=self._prefix + name)
 
     def heard(self, events: list[Event]) -> None:
         """What came of its jobs."""

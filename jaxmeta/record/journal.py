@@ -7,7 +7,7 @@ newline: it is cut away when the journal is opened again, never guessed at. One 
 writes: an operating-system lock on the file, which dies with its holder.
 
 There is no clock inside: two runs of one study give the same bytes. Times go into `times.jsonl`,
-which nothing reads back but a person.
+which nothing reads back but a person, and a plan.
 """
 
 import errno

@@ -14,6 +14,9 @@ from jaxmeta.tuning.protocol import Tuner
 from jaxmeta.tuning.walk import Walk
 
 KEYS = ("independent", "paired")
+# To look ahead again takes time: it is done when a chain decides, and when it has learned scores
+# for one part in so many of the lanes; of up to as many lanes, with every score.
+PART = 8
 
 
 class Chains:
@@ -44,8 +47,9 @@ class Chains:
         # Per chain, by what `lookahead` calls a trial: scores, and the iteration that had it.
         self._known: list[dict[lookahead.Key, int]] = [{} for _ in range(chains)]
         self._first: list[dict[lookahead.Key, int]] = [{} for _ in range(chains)]
-        # What `ahead` found per chain, and what it was asked; it holds until a chain learns more.
+        # What `ahead` found per chain, and what it was asked; and how many scores came since.
         self._ahead: list[tuple[Any, list[lookahead.Foreseen]] | None] = [None] * chains
+        self._news = [0] * chains
 
     @property
     def decided(self) -> int:
@@ -75,7 +79,7 @@ class Chains:
         if all(other in self._scores for other in trials):
             scores = [self._scores[other] for other in trials]
             self._known[trial.chain][key] = score.total(scores, self.exact)
-            self._ahead[trial.chain] = None
+            self._news[trial.chain] += 1
 
     def missing(self, decision: Decision) -> list[Trial]:
         """Those of its trials whose scores were not learned yet."""
@@ -104,11 +108,14 @@ class Chains:
         return dict(sorted(chances.items(), key=lambda item: -item[1]))
 
     def _foreseen(self, c: int, groups: int, depth: int | None) -> list[lookahead.Foreseen]:
-        asked, known = (groups, depth), self._ahead[c]
-        if known is None or known[0] != asked:
-            found = lookahead.ahead(self.walks[c], groups, self._known[c], self.paired, depth)
-            known = self._ahead[c] = asked, found
-        return known[1]
+        asked, before = (groups, depth), self._ahead[c]
+        if before is not None and before[0] == asked and self._news[c] * PART < groups:
+            left = [one for one in before[1] if one.key not in self._known[c]]
+            if len(left) >= groups or not self._news[c]:
+                return left
+        found = lookahead.ahead(self.walks[c], groups, self._known[c], self.paired, depth)
+        self._ahead[c], self._news[c] = (asked, found), 0
+        return found
 
     def training_key(self, trial: Trial) -> keys.Words:
         """The key that this trial is run with, on the host."""

@@ -1,0 +1,211 @@
+"""How long a study takes on so many workers, before the hours are spent: its look-ahead simulated.
+
+The scheduler, the chains and the tuner are the study's own; only the trainings are not run: each
+takes the time, and has the score, that the record has of it, or of one at the nearest position; or
+where nothing was run yet a time that is given and a score drawn by lot. Not simulated: the start of
+workers, compilation, and the epoch that a training may take to be given up.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxmeta.engine import Event, Job
+from jaxmeta.engine.scheduler import AUTO, Scheduler, job
+from jaxmeta.engine.together import Course, together
+from jaxmeta.record import lines as record
+from jaxmeta.record import times
+from jaxmeta.record.error import JournalError
+from jaxmeta.record.schema import Line
+from jaxmeta.score import FLOAT, to_rank
+from jaxmeta.trial import Position, Result, Trial, parse
+from jaxmeta.tuning import Chains
+
+ENOUGH = 1.02  # times the shortest: what takes no longer is as good
+
+
+class Measured(NamedTuple):
+    """What is known of a training: its score, and the seconds that it took."""
+
+    score: int
+    seconds: float
+
+
+Training = Callable[[int, Trial], Measured]  # of study number so and so
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What so many workers would bring.
+
+    Attributes:
+      workers: each trains one at a time.
+      seconds: from the first training to the end of the last study.
+      useful: of the workers' time, the part that went into trainings that decisions rest on.
+      trainings: that were run to their ends.
+      speed_up: over one worker that runs the needed trainings alone.
+    """
+
+    workers: int
+    seconds: float
+    useful: float
+    trainings: int
+    speed_up: float
+
+
+def plan(
+    chains: Callable[[], Sequence[Chains]],
+    training: Training,
+    workers: int,
+    lookahead: int | None = AUTO,
+) -> Plan:
+    """Studies on `workers` that they share, from their beginning to their end.
+
+    Args:
+      chains: makes the studies, none of whose decisions was made.
+      training: what came of a training, and how long it took.
+      lookahead: see `running.Means`.
+    """
+    engine, needed = _Clock(workers, training), [0.0]
+    studies: dict[str, tuple[Scheduler, Course]] = {}
+    for n, one in enumerate(chains()):
+        scheduler = Scheduler(workers, one, _Nowhere(), None, lookahead, name=str(n))
+        studies[str(n)] = scheduler, _course(one, scheduler, needed)
+    together(engine, studies)
+    seconds = engine.now
+    useful = needed[0] / (workers * seconds) if seconds else 1.0
+    return Plan(workers, seconds, useful, engine.ended, needed[0] / seconds if seconds else 1.0)
+
+
+def by_lot(seconds: float, kind: str) -> Training:
+    """Nothing was run yet: each takes so many seconds, and scores are drawn by lot."""
+
+    def training(study: int, trial: Trial) -> Measured:
+        drawn = int.from_bytes(hashlib.sha256(f"{study} {trial}".encode()).digest()[:2], "big")
+        return Measured(to_rank(drawn / 2**16) if kind == FLOAT else drawn, seconds)
+
+    return training
+
+
+def of_records(records: Sequence[tuple[list[Line], Path]]) -> Training:
+    """Studies that have begun, each by the lines of its journal and its folder. A training that was
+    not run, or of a further study, is taken for one of those at the nearest position.
+
+    Raises:
+      JournalError: nothing is known of how long they took.
+    """
+    known: list[dict[Trial, Measured]] = []
+    for lines, folder in records:
+        first, took = lines[0], times.seconds(folder)
+        known.append({})
+        for line in record.decisions(lines):
+            at = line["chain"], line["i"]
+            for entry in line["trainings"] if at in took else ():
+                rank = record.rank(record.kind_of(first), entry["score"])
+                seconds = took[at] / len(line["trainings"])
+                known[-1][record.trial_of(first, line, entry)] = Measured(rank, seconds)
+    places: dict[Position, list[Measured]] = {}
+    for trial, measured in (pair for one in known for pair in one.items()):
+        places.setdefault(trial.position, []).append(measured)
+    if not places:
+        raise JournalError(
+            "a plan needs the times of trainings that were run, and times.jsonl has none; say "
+            "--seconds-per-training"
+        )
+
+    @cache
+    def nearest(position: Position) -> list[Measured]:
+        def distance(other: Position) -> int:
+            return sum(abs(a - b) for a, b in zip(position, other, strict=True))
+
+        return places[min(places, key=distance)]
+
+    def training(study: int, trial: Trial) -> Measured:
+        if study < len(known) and trial in known[study]:
+            return known[study][trial]
+        near = nearest(trial.position)
+        return near[hashlib.sha256(f"{study} {trial}".encode()).digest()[0] % len(near)]
+
+    return training
+
+
+def enough(plans: Iterable[Plan]) -> int:
+    """The least number of workers of which more bring nothing."""
+    known = list(plans)
+    best = min(one.seconds for one in known)
+    return min(one.workers for one in known if one.seconds <= ENOUGH * best)
+
+
+def _course(chains: Chains, scheduler: Scheduler, needed: list[float]) -> Course:
+    """A study without a record; at its end what is recommended is trained once more, for the
+    test."""
+    at: dict[tuple[int, Position], tuple[Trial, ...]] = {}
+    while (decision := chains.next()) is not None:
+        yield from scheduler.fetch(decision)
+        chains.tell(decision)
+        needed[0] += scheduler.used(decision)
+        at[decision.chain, decision.suggestion.position] = decision.trials
+    best = at[0, chains.recommended[0]]
+    ends = yield from scheduler.run([job(chains, trial) for trial in best])
+    needed[0] += sum(event.seconds for event in ends.values())
+
+
+class _Nowhere:
+    """Nothing is kept."""
+
+    def put(self, name: str, result: Any) -> None: ...
+
+    def load(self) -> dict[str, Any]:
+        return {}
+
+
+class _Clock:
+    """An engine whose trainings take time on a clock of its own; see `engine.Engine`."""
+
+    def __init__(self, lanes: int, training: Training) -> None:
+        self.lanes, self.now, self.ended = lanes, 0.0, 0
+        self._training = training
+        self._running: dict[str, float] = {}  # when each will have ended
+        self._ends: list[tuple[float, str]] = []  # a heap of the same, and of what was given up
+
+    def surroundings(self) -> dict[str, Any]:
+        return {}
+
+    def want(self, jobs: Sequence[Job]) -> None:
+        before, self._running = self._running, {}
+        for one in jobs:
+            end = before.get(one.name)
+            if end is None:
+                end = self.now + self._of(one.name).seconds
+                heapq.heappush(self._ends, (end, one.name))
+            self._running[one.name] = end
+
+    def next(self) -> list[Event]:
+        """All that end next, at one time."""
+        events: list[Event] = []
+        while self._ends and (not events or self._ends[0][0] == self.now):
+            end, name = heapq.heappop(self._ends)
+            if self._running.get(name) == end:
+                del self._running[name]
+                self.now = end
+                events.append(_event(name, self._of(name)))
+        self.ended += len(events)
+        return events
+
+    def _of(self, name: str) -> Measured:
+        study, _, trial = name.partition(".")
+        return self._training(int(study), parse(trial))
+
+    def __enter__(self) -> "_Clock":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def _event(name: str, measured: Measured) -> Event:
+    score, seconds = measured
+    return Event(name, Result(score, 1, 1, [score], [0.0], [""], False, ""), True, seconds)
