@@ -62,6 +62,7 @@ def plan(
     training: Training,
     workers: int,
     lookahead: int | None = AUTO,
+    epochs: int = 1,
 ) -> Plan:
     """Studies on `workers` that they share, from their beginning to their end.
 
@@ -69,8 +70,9 @@ def plan(
       chains: makes the studies, none of whose decisions was made.
       training: what came of a training, and how long it took.
       lookahead: see `running.Means`.
+      epochs: so often each training says how far it is; that changes no time.
     """
-    engine, needed = _Clock(workers, training), [0.0]
+    engine, needed = _Clock(workers, training, epochs), [0.0]
     studies: dict[str, tuple[Scheduler, Course]] = {}
     for n, one in enumerate(chains()):
         scheduler = Scheduler(workers, one, _Nowhere(), None, lookahead, name=str(n))
@@ -166,35 +168,44 @@ class _Nowhere:
 class _Clock:
     """An engine whose trainings take time on a clock of its own; see `engine.Engine`."""
 
-    def __init__(self, lanes: int, training: Training) -> None:
+    def __init__(self, lanes: int, training: Training, epochs: int) -> None:
         self.lanes, self.now, self.ended = lanes, 0.0, 0
-        self._training = training
-        self._running: dict[str, float] = {}  # when each will have ended
-        self._ends: list[tuple[float, str]] = []  # a heap of the same, and of what was given up
+        self._training, self._epochs = training, epochs
+        self._began: dict[str, float] = {}  # of what runs
+        self._happens: list[tuple[float, str, float, int]] = []  # a heap: when, what, begun, epoch
 
     def surroundings(self) -> dict[str, Any]:
         return {}
 
     def want(self, jobs: Sequence[Job]) -> None:
-        before, self._running = self._running, {}
+        before, self._began = self._began, {}
         for one in jobs:
-            end = before.get(one.name)
-            if end is None:
-                end = self.now + self._of(one.name).seconds
-                heapq.heappush(self._ends, (end, one.name))
-            self._running[one.name] = end
+            self._began[one.name] = before.get(one.name, self.now)
+            if one.name not in before:
+                self._await(one.name, 1)
 
     def next(self) -> list[Event]:
-        """All that end next, at one time."""
+        """All that happens next, at one time."""
         events: list[Event] = []
-        while self._ends and (not events or self._ends[0][0] == self.now):
-            end, name = heapq.heappop(self._ends)
-            if self._running.get(name) == end:
-                del self._running[name]
-                self.now = end
-                events.append(_event(name, self._of(name)))
-        self.ended += len(events)
+        while self._happens and (not events or self._happens[0][0] == self.now):
+            when, name, began, epoch = heapq.heappop(self._happens)
+            if self._began.get(name) != began:
+                continue  # it was given up
+            self.now, measured, done = when, self._of(name), epoch == self._epochs
+            shown = [measured.score] * epoch
+            result = Result(measured.score, 1, epoch, shown, [0.0] * epoch, [""], False, "")
+            events.append(Event(name, result, done, measured.seconds))
+            if done:
+                self.ended += 1
+                del self._began[name]
+            else:
+                self._await(name, epoch + 1)
         return events
+
+    def _await(self, name: str, epoch: int) -> None:
+        began = self._began[name]
+        when = began + self._of(name).seconds * epoch / self._epochs
+        heapq.heappush(self._happens, (when, name, began, epoch))
 
     def _of(self, name: str) -> Measured:
         study, _, trial = name.partition(".")
@@ -204,8 +215,3 @@ class _Clock:
         return self
 
     def __exit__(self, *_: object) -> None: ...
-
-
-def _event(name: str, measured: Measured) -> Event:
-    score, seconds = measured
-    return Event(name, Result(score, 1, 1, [score], [0.0], [""], False, ""), True, seconds)
