@@ -31,7 +31,7 @@ ALL := --upgrade pyproject.toml $(EXTRAS:%=--extra %)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro cluster bench judge \
+.PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro cluster cluster-quick bench bench-engines judge \
 	compare hyperparameters steering steering-data crossroads crossroads-data camvid cartpole gpu accelerators \
 	docs pictures check format wheel lock clean
 
@@ -63,8 +63,12 @@ repro: venv ## bit for bit: whole processes run, killed, resumed and compared
 	$(PY) -m pytest -q -s -m repro
 
 # Its tests alone: Ray forks, and JAX, which others start, must not have started.
-cluster: venv ## studies on a real Ray cluster on this machine: machines killed, journals compared
-	$(PY) -m pytest -q -s -m cluster tests/cluster
+cluster: venv ## studies on a real Ray and a real Slurm here: machines killed, journals compared
+	$(PY) -m pytest -q -s -rs -m cluster tests/cluster
+
+cluster-quick: venv ## a minute of it, in which nothing is killed
+	$(PY) -m pytest -q -s -rs "tests/cluster/test_ray.py::test_the_journal_is_that_of_a_laptop[several axes]" \
+		tests/cluster/test_slurm.py::test_a_study_from_sbatch_to_its_end
 
 bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 	$(PY) -m experiments.bench
@@ -75,6 +79,10 @@ bench: $(VENV)/.bench ## the benchmarks; installs PyTorch to compare with
 	$(PY) -m experiments.bench_lanes
 	$(PY) -m experiments.bench_host
 	$(PY) -m experiments.bench_start
+
+bench-engines: venv ## what an engine costs beside the trainings, and how much the driver can take
+	$(PY) -m experiments.bench_engines
+	$(PY) -m experiments.bench_driver
 
 judge: venv ## tuners on benchmark tables: the leaderboard, its picture and digest, the ablation
 	$(VENV)/bin/jaxmeta judge
