@@ -21,7 +21,7 @@ from jaxmeta.plan import Measured, plan
 from jaxmeta.trial import Trial
 from jaxmeta.tuning import Chains
 
-CASES = ((1, 1), (100, 100), (1_000, 1_000), (1, 10), (10, 100), (100, 1_000), (1_000, 10_000))
+CASES = ((1, 1), (100, 100), (1, 10), (10, 100), (1_000, 1_000), (1_000, 10_000))
 DECISIONS, EPOCHS = 3, 20
 TUNER = PosterRule(SPACE, i_max=DECISIONS, noprog_max=DECISIONS)
 

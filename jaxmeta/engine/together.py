@@ -31,7 +31,7 @@ def together(engine: Engine, studies: Mapping[str, tuple[Scheduler, Course]]) ->
             engine.want([])
             return ends
         if turn:
-            jobs = _most_urgent(engine.lanes, schedulers)
+            jobs = _most_urgent(max(engine.lanes, 1), schedulers)  # Ray may have lost all
             ran = {job.name: name for name, of in jobs.items() for job in of}
             engine.want([job for of in jobs.values() for job in of])
         heard: dict[str, list[Event]] = {}
@@ -46,9 +46,10 @@ def together(engine: Engine, studies: Mapping[str, tuple[Scheduler, Course]]) ->
 def _most_urgent(lanes: int, schedulers: Mapping[str, Scheduler]) -> dict[str, list[Job]]:
     """As many jobs as there are lanes, if the studies want so many, by study.
 
-    Each is asked for its share of the lanes first: to look further ahead takes time.
+    Each is asked for its share of the lanes first, to the next power of two: to look further ahead
+    takes time, and so does to look anew whenever a study ends.
     """
-    share = -(-lanes // len(schedulers))
+    share = min(lanes, 1 << (-(-lanes // len(schedulers)) - 1).bit_length())
     while True:
         wanted = {name: scheduler.wanted(share) for name, scheduler in schedulers.items()}
         enough = sum(map(len, wanted.values())) >= lanes
