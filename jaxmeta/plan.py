@@ -19,6 +19,7 @@ from jaxmeta.engine.scheduler import AUTO, Scheduler, job
 from jaxmeta.engine.together import Course, together
 from jaxmeta.record import lines as record
 from jaxmeta.record import times
+from jaxmeta.record.cache import Cache
 from jaxmeta.record.error import JournalError
 from jaxmeta.record.schema import Line
 from jaxmeta.score import FLOAT, to_rank
@@ -156,8 +157,10 @@ def _course(chains: Chains, scheduler: Scheduler, needed: list[float]) -> Course
     needed[0] += sum(event.seconds for event in ends.values())
 
 
-class _Nowhere:
+class _Nowhere(Cache):
     """Nothing is kept."""
+
+    def __init__(self) -> None: ...
 
     def put(self, name: str, result: Any) -> None: ...
 
