@@ -23,12 +23,13 @@ from jaxmeta.version import VERSION  # noqa: E402
 if TYPE_CHECKING:
     from jaxmeta.engine import Place
     from jaxmeta.outcome import Outcome, load, tune
+    from jaxmeta.prior import Prior
     from jaxmeta.running import resume, run
     from jaxmeta.space import Choice, Linear, Log, Space, Values
     from jaxmeta.study import Study
     from jaxmeta.supervised import Task, arrays, classification, regression
     from jaxmeta.training import Lanes, Training, objective, trainable
-    from jaxmeta.tuning import Grid, OptunaSearch, PosterRule, Random, ThreeWay
+    from jaxmeta.tuning import Grid, OptunaSearch, PosterRule, Random, RankGP, ThreeWay
 
 __version__ = VERSION
 
@@ -44,7 +45,9 @@ _HOMES = {
     "Outcome": "outcome",
     "Place": "engine",
     "PosterRule": "tuning",
+    "Prior": "prior",
     "Random": "tuning",
+    "RankGP": "tuning",
     "Space": "space",
     "Study": "study",
     "Task": "supervised",
@@ -72,7 +75,9 @@ __all__ = [
     "Outcome",
     "Place",
     "PosterRule",
+    "Prior",
     "Random",
+    "RankGP",
     "Space",
     "Study",
     "Task",

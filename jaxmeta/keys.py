@@ -78,6 +78,20 @@ def bits(key: Any) -> "jax.Array | np.uint32":
     return high ^ low
 
 
+def many(key: Any, n: int) -> Any:
+    """32 random bits n times, uint32[n]: the j-th is what `bits` would draw had it folded in j;
+    `key` is consumed."""
+    if isinstance(key, tuple):
+        high, low = _fold_in(key, np.arange(n, dtype=np.uint64))
+        return (high ^ low).astype(np.uint32)
+    import jax
+    import jax.numpy as jnp
+
+    drawn = jax.vmap(functools.partial(jax.random.fold_in, key))(jnp.arange(n, dtype=jnp.uint32))
+    high, low = jnp.moveaxis(jax.random.key_data(drawn), -1, 0)
+    return high ^ low
+
+
 def chain(key: Any, c: int) -> Any:
     """The root key of a study's chain `c`; that of chain 0 is the study's own."""
     return derive(key, "chain", c) if c else key
@@ -95,7 +109,8 @@ def _fold_in(key: Any, n: Any) -> Any:
 
         return jax.random.fold_in(key, n)
     added = (*key, key[0] ^ key[1] ^ PARITY)
-    a, b = added[0], (int(n) + added[1]) & MASK
+    n = n if isinstance(n, np.ndarray) else int(n)  # uint64: no step leaves 64 bits
+    a, b = added[0], (n + added[1]) & MASK
     for block in range(5):
         for by in ROTATIONS[block % 2]:
             a = (a + b) & MASK

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple, overload
 import jax
 from rich.console import Console
 
-from jaxmeta import display, keys, running, study, tasks, tuning
+from jaxmeta import display, keys, running, study, tasks
 from jaxmeta import seeds as several
 from jaxmeta.engine.place import LOCAL, Place
 from jaxmeta.engine.scheduler import AUTO
+from jaxmeta.prior import Prior
+from jaxmeta.prior import tuner as prior_tuner
 from jaxmeta.record import lines as record
 from jaxmeta.record import weights
 from jaxmeta.record.error import JournalError
@@ -229,6 +231,7 @@ def tune(
     trial_keys: str | None = None,
     place: Place = LOCAL,
     tensorboard: Path | str | None = None,
+    prior: Prior | bool = True,
     **options: Any,
 ) -> Outcome | list[Outcome]:
     """Run a study, and give what it found; with `seeds` a study from each, in a list.
@@ -247,6 +250,7 @@ def tune(
       options: of the tuner, `i_max` for example.
       trial_keys: see `Study.keys`.
       tensorboard: a folder for a log that TensorBoard reads, where `show` is true.
+      prior: what `RankGP` learns from; True: what comes with the package; False: nothing.
       seed, workers, lookahead, keep_weights, scored_on, chains, replicates, place: see
         `Study`, `running.Means`.
 
@@ -260,7 +264,8 @@ def tune(
             names = [space] if isinstance(space, str) else space
             axes = names if isinstance(names, Mapping) else dict.fromkeys(names)
             space = study.space_of(task, axes, preset)
-        tuner = tuning.make(tuner, preset, space, **options)
+        constants = {**task.defaults, **(fixed or {})}
+        tuner = prior_tuner.make(tuner, preset, space, prior, constants, options)
     elif space or preset or options:
         raise ValueError("a tuner has its space and options already; leave the others out")
     own = task.training

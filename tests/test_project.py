@@ -39,6 +39,8 @@ MAY_IMPORT = {
     # A task knows no tuner.
     "tasks": GROUND | {"space", "models", "training", "supervised", "record"},
     "crossroads": {"tasks"},  # scenes and their camera, which make the data of a task
+    # What earlier records tell of a new space: read from a record, said to a tuner.
+    "prior": GROUND | {"space", "tuning", "record"},
     "replay": GROUND | {"space", "tuning", "record"},  # decisions are checked with no training
     "report": GROUND | {"space", "record"},  # from the record alone
     "engine": GROUND | {"space", "tuning", "training", "record"},
@@ -48,11 +50,11 @@ MAY_IMPORT = {
     "plan": GROUND | {"tuning", "record", "engine"},  # no training is run
     "seeds": CORE | {"study", "running"},
     "verify": CORE | {"study", "running"},
-    "judge": GROUND | {"space", "tuning", "report"},  # a training is a look-up
+    "judge": GROUND | {"space", "tuning", "report", "prior"},  # a training is a look-up
     "convert": GROUND | {"space", "record", "report"},  # from the record alone
     "display": CORE | {"study", "report", "convert"},
     "integrations": GROUND | {"space", "tuning", "convert"},
-    "outcome": CORE | {"study", "running", "seeds", "report", "display"},
+    "outcome": CORE | {"study", "running", "seeds", "report", "display", "prior"},
     "export": CORE | {"outcome"},
     "exits": GROUND | {"record"},
     "drive": CORE | {"study", "outcome"},  # nothing else knows of the simulator

@@ -27,6 +27,7 @@ COMMANDS = {
     "export": "the best network as one file, or the record for other tools",
     "env": "the fingerprint of this environment, and what in it can change bits",
     "completion": "a script that completes commands and options in a shell",
+    "prior": "what earlier studies tell of a new one, as a file",
     "judge": "tuners on benchmark tables, where a training is a look-up",
 }
 
@@ -38,6 +39,7 @@ EXAMPLES = """examples:
   jaxmeta tune mnist --tune learning_rate=1e-5:1:log --tune optimizer=adam,sgd --out runs/c
   jaxmeta tune mnist --tuner grid --tune dropout=0:0.8:0.2 --epochs 3 --out runs/d
   jaxmeta tune mnist --workers 2 --out runs/e            the same as runs/a, in two processes
+  jaxmeta tune mnist --tune learning_rate --tune dropout --learn-from 'runs/*' --out runs/f
   jaxmeta show runs/a                                    the trajectory as a table
   jaxmeta report runs/a                                  a page for any browser, and a picture
   jaxmeta watch runs/a                                   look on from a second terminal

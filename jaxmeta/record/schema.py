@@ -56,11 +56,13 @@ def task(value: Any, at: str) -> None:
 
 def tuner(value: Any, at: str) -> None:
     """Name, version and options; whether the tuner has them, `tuning.from_record` says."""
-    holding(table(plain(0)), decisions=whole(1, DECISIONS))(value, at)
+    table(lambda *_: None)(value, at)
+    options = dict(value)
+    PRIOR(options.pop("prior", None), f"{at}.prior")
+    holding(table(plain(0)), decisions=whole(1, DECISIONS))(options, at)
     if list(value)[:3] != ["name", "version", "one"]:
         raise Unfit(at, "the fields name, version, one before all others", list(value))
     text(NAME)(value["name"], f"{at}.name")
-    options = dict(value)
     for name in ("version", "one"):
         whole(0, INT32)(options.pop(name), f"{at}.{name}")
     for name, option in options.items():
@@ -71,6 +73,16 @@ def tuner(value: Any, at: str) -> None:
 
 
 HASH = pattern("[0-9a-f]{64}", "64 hexadecimal digits")
+# Of earlier tasks: each training's position, where null is not known, and its share.
+_TRAINED = many(optional(whole(-INT32 - 1, INT32)), 2, 65)
+PRIOR = optional(
+    record(
+        digest=HASH,
+        sources=many(text(NAME), 1, 64),
+        left_out=many(text(NAME), 0, 64),
+        tasks=many(many(_TRAINED, 1, 40), 1, 64),
+    )
+)
 DIGEST = pattern("[0-9a-f]{32}", "32 hexadecimal digits")
 INFO, ENVIRONMENT = table(info), table(plain())
 SPLITS = ("validation", "test")

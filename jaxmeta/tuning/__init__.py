@@ -4,9 +4,18 @@ from jaxmeta.tuning.chains import KEYS, Chains, of_record
 from jaxmeta.tuning.grid import Grid
 from jaxmeta.tuning.optuna_search import OptunaSearch
 from jaxmeta.tuning.poster_rule import PosterRule
-from jaxmeta.tuning.presets import PRESETS, TUNERS, from_record, make, options, to_record
+from jaxmeta.tuning.presets import (
+    PRESETS,
+    TUNERS,
+    default,
+    from_record,
+    make,
+    options,
+    to_record,
+)
 from jaxmeta.tuning.protocol import Tuner
 from jaxmeta.tuning.random_search import Random
+from jaxmeta.tuning.rank_gp import RankGP
 from jaxmeta.tuning.three_way import ThreeWay
 from jaxmeta.tuning.walk import Walk
 
@@ -19,9 +28,11 @@ __all__ = [
     "OptunaSearch",
     "PosterRule",
     "Random",
+    "RankGP",
     "ThreeWay",
     "Tuner",
     "Walk",
+    "default",
     "from_record",
     "make",
     "of_record",

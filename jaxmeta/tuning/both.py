@@ -83,6 +83,15 @@ def put(x: Array, i: Array, value: Array) -> Array:
     return new
 
 
+def sums(which: Array, values: Array) -> Array:
+    """int32[n]: at k the sum of those `values` (int32[n]) whose `which` (int32[n]) is k."""
+    if on_host(which, values):
+        return np.bincount(which, values, len(which)).astype(np.int32)
+    import jax.numpy
+
+    return jax.numpy.zeros_like(values).at[which].add(values)
+
+
 def int32(tree: Any) -> Any:
     """A NamedTuple of NumPy's integers, or of tuples of them, as int32."""
     if isinstance(tree, tuple):

@@ -5,16 +5,18 @@ from dataclasses import fields
 from typing import Any, get_type_hints
 
 from jaxmeta.space import Space
+from jaxmeta.tuning.earlier import Earlier
 from jaxmeta.tuning.grid import Grid
 from jaxmeta.tuning.moves import ONE
 from jaxmeta.tuning.optuna_search import OptunaSearch
 from jaxmeta.tuning.poster_rule import PosterRule
 from jaxmeta.tuning.protocol import Tuner
 from jaxmeta.tuning.random_search import Random
+from jaxmeta.tuning.rank_gp import RankGP
 from jaxmeta.tuning.three_way import ThreeWay
 
 TUNERS: dict[str, type] = {
-    tuner.name: tuner for tuner in (PosterRule, ThreeWay, Grid, Random, OptunaSearch)
+    tuner.name: tuner for tuner in (PosterRule, ThreeWay, RankGP, Grid, Random, OptunaSearch)
 }
 
 # The poster gives no numbers; these are ours. What a preset tunes is the task's business.
@@ -30,11 +32,18 @@ def options(name: str) -> dict[str, type]:
     return {field.name: hints[field.name] for field in fields(TUNERS[name])[1:]}
 
 
+def default(preset: str | None, space: Space) -> str:
+    """The tuner where none is named: the poster's with a preset; else by the number of axes."""
+    if preset is not None:
+        return PosterRule.name
+    return ThreeWay.name if space.d == 1 else RankGP.name
+
+
 def make(name: str | None, preset: str | None, space: Space, **given: Any) -> Tuner:
     """The tuner called `name` over `space`.
 
     Args:
-      name: None: three_way, or the poster's where a preset is named.
+      name: None: see `default`.
       preset: whose options the poster's starts from; None: its own.
       space: what is tuned.
       given: options of the tuner; they count more than the preset's.
@@ -42,8 +51,7 @@ def make(name: str | None, preset: str | None, space: Space, **given: Any) -> Tu
     Raises:
       ValueError: an unknown tuner or preset, an option that the tuner has not, or a bad value.
     """
-    if name is None:
-        name = ThreeWay.name if preset is None else PosterRule.name
+    name = name or default(preset, space)
     if name not in TUNERS:
         raise ValueError(f"tuner must be one of {', '.join(TUNERS)}, got {name!r:.100}; choose one")
     if preset is not None and preset not in PRESETS:
@@ -64,6 +72,8 @@ def make(name: str | None, preset: str | None, space: Space, **given: Any) -> Tu
 def to_record(tuner: Tuner) -> dict[str, Any]:
     """The tuner as JSON, without its space; `from_record` gives it back."""
     given = {name: getattr(tuner, name) for name in options(tuner.name)}
+    if isinstance(prior := given.get("prior"), Earlier):
+        given["prior"] = prior.to_record()
     said = {"name": tuner.name, "version": tuner.version, "one": ONE}
     return said | {"decisions": tuner.decisions} | given
 
@@ -98,8 +108,10 @@ def from_record(record: Any, space: Space) -> Tuner:
             f"the record's tuner {name} must have {', '.join(known)} and nothing else; "
             "use the version of jaxmeta that wrote the record"
         )
+    if given.get("prior") is not None:
+        given["prior"] = Earlier.from_record(given["prior"])
     for option, kind in known.items():
-        if type(given[option]) is not kind:
+        if option != "prior" and type(given[option]) is not kind:
             raise ValueError(
                 f"the record's {option} must be of type {kind.__name__}, "
                 f"got {given[option]!r:.100}; restore the record"

@@ -56,11 +56,11 @@ def _position(key: Array, axis: Axis) -> Array:
     drawn = keys.bits(key)
     if on_host(drawn):
         return np.int32(low + (int(drawn) * (high - low + 1) >> 32))
-    nth = _high_word(drawn, high - low + 1)
+    nth = high_word(drawn, high - low + 1)
     return low + nth.astype(np.int32)
 
 
-def _high_word(x: Array, n: int) -> Array:
+def high_word(x: Array, n: int) -> Array:
     """The upper 32 of the 64 bits of x n, uint32, by halves: int64 is not always there."""
     x_high, x_low = x >> 16, x & 0xFFFF
     n_high, n_low = xp.uint32(n >> 16), xp.uint32(n & 0xFFFF)

@@ -16,6 +16,7 @@ from jaxmeta import keys, tuning
 from jaxmeta.score import DIVERGED
 from jaxmeta.space import Choice, Linear, Log, Space, Values
 from jaxmeta.tuning import TUNERS, Walk
+from jaxmeta.tuning.earlier import Earlier, Row
 from jaxmeta.tuning.walk import as_json
 
 SPACES = {
@@ -31,6 +32,16 @@ ALL = {
     f"{name}, {where}": make(space)
     for (name, make), (where, space) in product(TUNERS.items(), SPACES.items())
 }
+EARLIER = Earlier(
+    "0" * 64,
+    ("one", "other"),
+    (),
+    (
+        (Row((-3, 0, 1, 1), 4000), Row((5, 1, 2, 0), 900), Row((0, 0, 0, None), 2000)),
+        (Row((2, None, 1, 2), 3000), Row((-20, 1, 0, 0), 100)),
+    ),
+)
+ALL["rank_gp, with a prior, mixed"] = TUNERS["rank_gp"](SPACES["mixed"], prior=EARLIER)
 ALL["poster, all axes of mixed"] = TUNERS["poster"](SPACES["mixed"], axes="all")
 
 # A tuner is compiled for each space: one axis alone, and one axis of each kind, are quick.

@@ -1,0 +1,1 @@
+"""Tuners on several axes, judged on complete tables of trainings."""

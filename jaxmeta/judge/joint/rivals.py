@@ -1,0 +1,135 @@
+"""Searches that others wrote, asked and told one training at a time, each with its own defaults.
+
+All see the same space: an ordered axis by position, a choice as a category.
+"""
+
+from collections.abc import Sequence
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import numpy as np
+
+from jaxmeta.score import DIVERGED
+from jaxmeta.space import Space
+from jaxmeta.tuning.optuna_search import Sequential
+
+Position = tuple[int, ...]
+
+
+class Rival(Protocol):
+    """Asked and told in turn."""
+
+    def ask(self) -> Position: ...
+
+    def tell(self, score: int) -> None: ...
+
+
+class Optuna(Sequential):
+    """One of Optuna's samplers, begun with the configurations `first`."""
+
+    def __init__(
+        self, sampler: str, seed: int, space: Space, first: Sequence[Position], trainings: int
+    ) -> None:
+        super().__init__(sampler, seed, space)
+        for position in first:
+            self._study.enqueue_trial(dict(zip(space.names, position, strict=True)))
+
+
+class Smac:
+    """SMAC3's hyperparameter facade: a random forest, expected improvement, its own first design.
+
+    Source: Lindauer et al., "SMAC3: A Versatile Bayesian Optimization Package for Hyperparameter
+    Optimization", JMLR 23 (2022).
+    """
+
+    def __init__(
+        self, _: str, seed: int, space: Space, first: Sequence[Position], trainings: int
+    ) -> None:
+        import logging
+        import tempfile
+        import warnings
+
+        logging.disable(logging.WARNING)
+        warnings.filterwarnings("ignore", module="smac|ConfigSpace|sklearn")
+        from ConfigSpace import CategoricalHyperparameter as Categories
+        from ConfigSpace import Configuration, ConfigurationSpace, UniformIntegerHyperparameter
+        from smac import HyperparameterOptimizationFacade as Facade
+        from smac import Scenario
+
+        self._space = space
+        where = ConfigurationSpace(seed=seed)
+        for name, axis in zip(space.names, space.axes, strict=True):
+            low, high = axis.bounds
+            kind = (
+                UniformIntegerHyperparameter(name, low, high)
+                if axis.ordered
+                else Categories(name, list(range(low, high + 1)))
+            )
+            where.add(kind)
+        self._folder = tempfile.TemporaryDirectory()
+        scenario = Scenario(
+            where,
+            name="judged",
+            output_directory=self._folder.name,  # pyright: ignore[reportArgumentType]
+            deterministic=True,
+            n_trials=trainings,
+            seed=seed,
+        )
+        begun = [
+            Configuration(where, values=dict(zip(space.names, position, strict=True)))
+            for position in first
+        ]
+        design = Facade.get_initial_design(scenario, additional_configs=begun)
+        if begun:
+            design = Facade.get_initial_design(scenario, n_configs=0, additional_configs=begun)
+        self._smac = Facade(
+            scenario,
+            lambda config, seed=0: 0.0,
+            initial_design=design,
+            overwrite=True,
+            logging_level=False,
+        )
+
+    def ask(self) -> Position:
+        self._info = self._smac.ask()
+        return tuple(int(self._info.config[name]) for name in self._space.names)
+
+    def tell(self, score: int) -> None:
+        from smac.runhistory import TrialValue
+
+        cost = 1e9 if score == DIVERGED else -float(score)
+        self._smac.tell(self._info, TrialValue(cost=cost))
+
+
+RIVALS: dict[str, tuple[Any, str, tuple[str, ...]]] = {
+    "Optuna TPE": (Optuna, "tpe", ("optuna",)),
+    "Optuna CMA-ES": (Optuna, "cmaes", ("optuna", "cmaes")),
+    "Optuna GP": (Optuna, "gp", ("optuna", "scipy", "torch")),
+    "SMAC": (Smac, "", ("smac",)),
+}
+
+
+QUICK = ("Optuna TPE", "Optuna CMA-ES")  # milliseconds a decision
+
+
+def version(name: str) -> str:
+    """The packages that stand behind a rival, with their versions."""
+    return ", ".join(f"{package} {metadata.version(package)}" for package in RIVALS[name][2])
+
+
+def missing(name: str) -> list[str]:
+    """The packages that it needs and that are not installed."""
+    return [package for package in RIVALS[name][2] if find_spec(package) is None]
+
+
+def make(name: str, space: Space, seed: int, first: Sequence[Position], trainings: int) -> Rival:
+    """A search of the rival called `name`.
+
+    Args:
+      seed: of all that it draws.
+      first: what it is begun with.
+      trainings: how many it will be asked for.
+    """
+    kind, which, _ = RIVALS[name]
+    return kind(which, int(np.uint32(seed) >> 1), space, first, trainings)
