@@ -93,7 +93,7 @@ class Earlier:
                 )
                 if not there or type(share) is not int or not 0 <= share <= SHARE:
                     raise ValueError(
-                        "a prior's training must be at a position of the space, with a share of 0 to "
+                        "a prior's training must be at a position of the space, with a share up to "
                         f"{SHARE}, got {str((position, share)):.100}; make it for this space"
                     )
 

@@ -38,7 +38,7 @@ EARLIER = Earlier(
     (),
     (
         (Row((-3, 0, 1, 1), 4000), Row((5, 1, 2, 0), 900), Row((0, 0, 0, None), 2000)),
-        (Row((2, None, 1, 2), 3000), Row((-20, 1, 0, 0), 100)),
+        (Row((2, None, 1, 1), 3000), Row((-20, 1, 0, 0), 100)),
     ),
 )
 ALL["rank_gp, with a prior, mixed"] = TUNERS["rank_gp"](SPACES["mixed"], prior=EARLIER)

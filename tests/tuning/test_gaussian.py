@@ -1,4 +1,4 @@
-"""The Gaussian process in int32: exact, within its bounds whatever is told, and near the true one."""
+"""The Gaussian process in int32: exact, within bounds whatever is told, and near the true one."""
 
 import jax
 import jax.numpy as jnp

@@ -13,7 +13,6 @@ import numpy as np
 
 from jaxmeta.judge.joint.contenders import BUDGETS
 from jaxmeta.judge.joint.runner import Ran
-from jaxmeta.judge.leaderboard import number
 
 DRAWS = 2000
 Results = Mapping[str, Mapping[str, Ran]]
@@ -41,11 +40,8 @@ def board(title: str, results: Results, names: Sequence[str]) -> list[str]:
 
 def three(value: float) -> str:
     """.005, with three digits after the point."""
-    return (
-        number(round(float(value), 3))[: 4 if round(value, 3) >= 0 else 5]
-        if value < 1
-        else (f"{value:.3f}")
-    )
+    text = f"{abs(value):.3f}".removeprefix("0")
+    return f"-{text}" if value < 0 and text != ".000" else text
 
 
 def difference(

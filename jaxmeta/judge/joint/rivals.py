@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from jaxmeta.judge.landscape import UNIT
 from jaxmeta.score import DIVERGED
 from jaxmeta.space import Space
 from jaxmeta.tuning.optuna_search import Sequential
@@ -102,15 +103,65 @@ class Smac:
         self._smac.tell(self._info, TrialValue(cost=cost))
 
 
+class Hyperoptax:
+    """hyperoptax's Bayesian search: a Gaussian process in JAX; it knows no axis without an order.
+
+    A position is where its point of the unit cube lies.
+    """
+
+    def __init__(
+        self, _: str, seed: int, space: Space, first: Sequence[Position], trainings: int
+    ) -> None:
+        import jax
+        from hyperoptax.bayesian import BayesianSearch  # pyright: ignore[reportMissingImports]
+        from hyperoptax.spaces import LinearSpace  # pyright: ignore[reportMissingImports]
+
+        low, high = (np.array(bound) for bound in space.bounds)
+        self._low, self._count = low, high - low + 1
+        cube = {f"x{a:02d}": LinearSpace(0.0, 1.0) for a in range(space.d)}
+        self._state, search = BayesianSearch.init(cube, n_max=trainings, n_parallel=1)
+        name = space.d, trainings
+        if name not in _compiled:
+            _compiled[name] = jax.jit(search.get_next_params), jax.jit(search.update_state)
+        self._next, self._update = _compiled[name]
+        self._keys = iter(jax.random.split(jax.random.key(seed), 2 * trainings))
+        self._first, self._worst = list(first), 0.0
+
+    def ask(self) -> Position:
+        key = next(self._keys)
+        if self._first:
+            position = np.array(self._first.pop(0))
+            self._at = ((position - self._low + 0.5) / self._count)[None].astype(np.float32)
+        else:
+            found = self._next(self._state, key)
+            self._at = np.stack([np.asarray(found[name]) for name in sorted(found)], -1)
+            self._at = self._at.reshape(1, -1).astype(np.float32)
+        inside = np.clip((self._at[0] * self._count).astype(int), 0, self._count - 1)
+        return tuple((self._low + inside).tolist())
+
+    def tell(self, score: int) -> None:
+        value = self._worst if score == DIVERGED else score * UNIT
+        self._worst = min(self._worst, value)
+        value = np.array([value], np.float32)
+        self._state = self._update(self._state, next(self._keys), value, self._at)
+
+
+_compiled: dict[tuple[int, int], tuple[Any, Any]] = {}  # by axes and trainings
+
+
 RIVALS: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "Optuna TPE": (Optuna, "tpe", ("optuna",)),
     "Optuna CMA-ES": (Optuna, "cmaes", ("optuna", "cmaes")),
     "Optuna GP": (Optuna, "gp", ("optuna", "scipy", "torch")),
     "SMAC": (Smac, "", ("smac",)),
+    "hyperoptax": (Hyperoptax, "", ("hyperoptax",)),
 }
 
 
 QUICK = ("Optuna TPE", "Optuna CMA-ES")  # milliseconds a decision
+
+
+ALONE = ("hyperoptax",)  # not begun with a prior's configurations too
 
 
 def version(name: str) -> str:
