@@ -8,7 +8,7 @@ m_t. With the trust w_t that each has earned, the prior mean of a study is
 
 where con pairs of the study's own trainings came out in the order in which m_t puts them, and dis
 the other way. A *portfolio* is the positions to try first: one of the largest sum_t m_t(x), then
-one by one those that raise sum_t max(best so far, m_t(x)) most.
+one by one those that raise sum_t max(best so far, m_t(x)) most, or have the largest sum_t m_t(x).
 
 Bounds: m_t - 1/2 is at most 16 in units of 1/SHARE, or 2**16, and cut to 2**13; w <= 2**10, so
 sums over 64 tasks stay below 2**29; there are at most 500,000 pairs, and 2**10 of them are below
@@ -165,17 +165,18 @@ class Evidence:
 
     @cached_property
     def portfolio(self) -> np.ndarray:
-        means = self.means(self._here)
-        first = int(means.sum(0).argmax())
-        chosen, best = [first], means[:, first]
-        while len(chosen) < PORTFOLIO:
-            gains = np.maximum(means, best[:, None]).sum(0)
-            nth = int(gains.argmax())
-            if gains[nth] == best.sum():
-                break
+        positions, which = np.unique(self._filled, axis=0, return_index=True)
+        means = self.means(self._here[which])
+        total, best = means.sum(0), np.full(len(means), -2 * SHARE)
+        chosen: list[int] = []
+        while len(chosen) < min(PORTFOLIO, len(positions)):
+            gains = np.maximum(means, best[:, None]).sum(0) - best.sum()
+            gains[chosen] = -1
+            # Of equals, and where nothing gains any more, the one that is best for all together.
+            nth = max(range(len(positions)), key=lambda n: (gains[n], total[n], -n))
             chosen.append(nth)
             best = np.maximum(best, means[:, nth])
-        return self._filled[chosen]
+        return positions[chosen]
 
 
 def target(share: Array) -> Array:
