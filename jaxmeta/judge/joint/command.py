@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jaxmeta.judge.joint import board, picture, records, rivals, runner
 from jaxmeta.judge.joint.contenders import ABLATION, BEGUN, BUDGETS, Contender, everybody
-from jaxmeta.judge.joint.table import SPLITS, load
+from jaxmeta.judge.joint.table import SPLITS, family
 
 OURS, LEARNED = "rank_gp", "rank_gp with a prior"
 
@@ -58,12 +58,12 @@ def main(
         *_versions(contenders),
         "",
     ]
-    families = {name: load(name).family for name in names}
-    tables = [name for name in names if families[name] != "made up"]
+    tables = [name for name in names if family(name) != "made up"]
     groups = {
         "tables of mlp and fcnet": tables,
         "made-up landscapes": [name for name in names if name not in tables],
     }
+    groups = {group: of for group, of in groups.items() if of}
     for group, of in groups.items():
         rows += board.board(f"{group} ({', '.join(of)}): regret", found, of)
         if len(of) < 3:

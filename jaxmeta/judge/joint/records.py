@@ -14,7 +14,7 @@ from itertools import takewhile
 import numpy as np
 
 from jaxmeta import keys
-from jaxmeta.judge.joint.table import SPLITS, Table, load
+from jaxmeta.judge.joint.table import SPLITS, Table, family, load
 from jaxmeta.prior import Prior, Task, Trained, shares
 from jaxmeta.space.ranges import Range
 from jaxmeta.tuning import RankGP, Walk
@@ -47,8 +47,8 @@ def prior(table: Table, kind: str, variant: int) -> Earlier | None:
     splits = takewhile(lambda split: table.name not in SPLITS[split], SPLITS)
     own = next(split for split in SPLITS if table.name in SPLITS[split])
     names = [name for split in (*splits, own) for name in SPLITS[split] if name != table.name]
-    family = ANOTHER[table.family] if kind == "another kind" else table.family
-    tasks = [earlier_study(name, variant) for name in names if load(name).family == family]
+    wanted = ANOTHER[table.family] if kind == "another kind" else table.family
+    tasks = [earlier_study(name, variant) for name in names if family(name) == wanted]
     if kind == "inverted":
         tasks = [_with(task, [SHARE - row.share for row in task.trainings]) for task in tasks]
     if kind == "shuffled":

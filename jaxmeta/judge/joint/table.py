@@ -8,7 +8,7 @@ The tables are those of `judge.tables`; one kind is made up: five axes that inte
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -88,19 +88,27 @@ class Table:
         return (best - float(self._mean[position])) / (best - median)
 
 
-@lru_cache(maxsize=4)
+def family(name: str) -> str:
+    """Of the table called `name`."""
+    if name.startswith("made_up_"):
+        return "made up"
+    return "mlp" if name in tables.MLP else "fcnet"
+
+
+@cache
 def load(name: str) -> Table:
     """The table called `name`, one of SPLITS.
 
     Raises:
       ModuleNotFoundError: the package with the tables is not installed.
     """
-    if name.startswith("made_up_"):
-        return Table(name, "made up", MADE_UP, made_up(keys.stream(name)))
-    if name in tables.MLP:
-        return Table(name, "mlp", MLP, tables.accuracy(name))
+    kind = family(name)
+    if kind == "made up":
+        return Table(name, kind, MADE_UP, made_up(keys.stream(name)))
+    if kind == "mlp":
+        return Table(name, kind, MLP, tables.accuracy(name))
     lowest = -float(np.log10(tables.LOSS_DIVERGED))
-    return Table(name, "fcnet", FCNET, tables.minus_log_loss(name), lowest)
+    return Table(name, kind, FCNET, tables.minus_log_loss(name), lowest)
 
 
 def made_up(seed: int) -> np.ndarray:
