@@ -31,7 +31,8 @@ ALL := --upgrade pyproject.toml $(EXTRAS:%=--extra %)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro cluster cluster-quick bench bench-engines judge \
+.PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro cluster cluster-quick \
+	bench bench-engines judge judge-axes prior \
 	compare hyperparameters steering steering-data crossroads crossroads-data camvid cartpole gpu accelerators \
 	docs pictures check format wheel lock clean
 
@@ -88,6 +89,13 @@ judge: venv ## tuners on benchmark tables: the leaderboard, its picture and dige
 	$(VENV)/bin/jaxmeta judge
 	$(VENV)/bin/jaxmeta judge --split develop --ablation
 
+judge-axes: venv ## tuners on all hyperparameters of the tables, with and without priors; SLOW=3 for slow rivals
+	$(VENV)/bin/jaxmeta judge --axes --slow $(or $(SLOW),0)
+	$(VENV)/bin/jaxmeta judge --axes --ablation
+
+prior: $(VENV)/.run ## the prior that comes with the package, anew from its own small tasks
+	$(PY) -m experiments.prior
+
 hyperparameters: $(VENV)/.run ## the poster's rule on batch size, optimiser and dropout, and four axes at once
 	$(PY) -m experiments.hyperparameters
 
@@ -141,9 +149,9 @@ wheel: venv ## build the wheel, install it in an environment of its own, and tun
 	rm -rf dist build/wheel
 	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 	@test $$($(PY) -m zipfile --list dist/*.whl | grep -c -e /py.typed -e '/mnist/.*[.]gz' -e '[.]npz' \
-		-e '/page/[a-z]*[.][chj]') -eq 10 || { \
-		echo "the wheel must hold py.typed, the tasks' six files of data and the page's three, and" \
-			"does not"; exit 1; }
+		-e '/page/[a-z]*[.][chj]' -e /shipped.json) -eq 11 || { \
+		echo "the wheel must hold py.typed, the tasks' six files of data, the page's three and a" \
+			"prior, and does not"; exit 1; }
 	@$(PY) -m venv build/wheel
 	@$(PIP) freeze --exclude jaxmeta > build/wheel/constraints.txt
 	@echo "installing the wheel and all it asks for"

@@ -5,7 +5,7 @@
 An engine that knows every score at once stands behind `jaxmeta.running.run`; all else is what any
 study does: tuner, look-ahead, journal with its fsync, scheduler. Microseconds a decision, over
 10 to 10,000 decisions, 1 to 64 lanes and 1 to 8 axes; where a column is flat, a study costs no more
-than its decisions. Tables are printed, and drawn in runs/bench_host.png if matplotlib is there.
+than its decisions; those of rank_gp grow with the square of the trainings. Tables are printed, and drawn in runs/bench_host.png if matplotlib is there.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from unittest import mock
 import jax
 
 from experiments.bench import cpu
-from jaxmeta import Log, PosterRule, Space, Study, ThreeWay, engine, objective
+from jaxmeta import Log, PosterRule, RankGP, Space, Study, ThreeWay, engine, objective
 from jaxmeta.engine import Event, Job
 from jaxmeta.record.journal import Journal
 from jaxmeta.running import run
@@ -32,7 +32,8 @@ from jaxmeta.trial import Result
 from jaxmeta.tuning import Chains
 
 DECISIONS, LANES, AXES = (10, 100, 1_000, 10_000), (1, 4, 16, 64), (1, 2, 4, 8)
-MOST = 1_000  # decisions of a chain of three_way; more are walked by several chains
+MOST = 1_000  # decisions of a chain of three_way or rank_gp; more are walked by several chains
+SLOW = ("rank_gp",)  # of these no more, and one round
 PARTS = ("tuner", "look-ahead", "journal", "fsync", "the rest")
 # What is timed, and as part of what, without what it calls that is timed too.
 TIMED = (
@@ -79,7 +80,8 @@ def study_of(tuner: str, decisions: int, axes: int) -> Study:
     if tuner == "poster":
         return Study(task, PosterRule(space, i_max=decisions, noprog_max=decisions))
     chains = -(-decisions // MOST)
-    return Study(task, ThreeWay(space, i_max=decisions // chains), chains=chains)
+    kind = ThreeWay if tuner == "three_way" else RankGP
+    return Study(task, kind(space, i_max=decisions // chains), chains=chains)
 
 
 def measure(study: Study, lanes: int) -> dict[str, float]:
@@ -171,19 +173,20 @@ def main() -> int:
     print(f"start: {os.getloadavg()[0]:.1f}")
     some = min(100, options.decisions)
     found: dict[tuple[str, str], dict[int, list[float]]] = {}
-    for tuner in ("poster", "three_way"):
+    for tuner in ("poster", "three_way", "rank_gp"):
+        most, rounds = options.decisions, options.rounds
+        if tuner in SLOW:
+            most, rounds = min(most, MOST), 1
         measure(study_of(tuner, 10, 1), 4)  # what is imported and compiled once
         by: dict[str, dict[int, tuple[Study, int]]] = {
-            "decisions": {
-                n: (study_of(tuner, n, 1), 1) for n in DECISIONS if n <= options.decisions
-            },
+            "decisions": {n: (study_of(tuner, n, 1), 1) for n in DECISIONS if n <= most},
             "lanes": {n: (study_of(tuner, some, 1), n) for n in LANES},
             "axes": {n: (study_of(tuner, some, n), 1) for n in AXES},
         }
         for over, cases in by.items():
             rest = {"decisions": "1 lane, 1 axis", "lanes": "1 axis", "axes": "1 lane"}[over]
             title = f"{tuner}, by {over}; {rest}" + f", {some} decisions" * (over != "decisions")
-            found[tuner, over] = table(title, cases, options.rounds)
+            found[tuner, over] = table(title, cases, rounds)
     if find_spec("matplotlib"):
         draw(found, options.out)
     return 0

@@ -3,11 +3,13 @@
 All draws come from keys, so of a trial to come one bit alone is unknown: whether its score is as
 good as the one that it is compared with. These bits are followed iteration by iteration. Branches
 that meet go on as one, and both outcomes are equally probable unless the scores that are known
-already exclude one. Results that the true path does not need are dropped, so the walk is bit for
-bit the sequential one, whatever is named here.
+already exclude one. A tuner that looks at more of a score than that bit may guess, see `likely`.
+Results that the true path does not need are dropped, so the walk is bit for bit the sequential one,
+whatever is named here.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ import numpy as np
 
 from jaxmeta.trial import Position, Suggestion
 from jaxmeta.tuning.both import flat
+from jaxmeta.tuning.likely import Guessing, futures
 from jaxmeta.tuning.protocol import HIGHEST, LOWEST, Foreseeable, Tuner, bare
 from jaxmeta.tuning.walk import Walk
 
@@ -78,9 +81,14 @@ def ahead(
     """
     if walk.done:
         return []
+    found: dict[Key, float] = {}
+    if isinstance(walk.tuner, Guessing):
+        named = partial(key, paired=paired)
+        for trial, chance in futures(walk, lanes, known, named, depth):
+            found[trial] = min(found.get(trial, 0.0) + chance, 1.0)
+        return _likeliest(found)
     if not isinstance(walk.tuner, Foreseeable):
         depth = 0
-    found: dict[Key, float] = {}
     at = _now(walk)
     for distance in count():
         asked, where = np.unique(at.asked, axis=0, return_inverse=True)
@@ -98,8 +106,12 @@ def ahead(
         at = _next(walk, walk.i + distance + 1, at, least, most)
         if not len(at.asked):
             break
-    likeliest = sorted(found, key=lambda trial: -found[trial])
-    return [Foreseen(trial, found[trial]) for trial in likeliest]
+    return _likeliest(found)
+
+
+def _likeliest(found: Mapping[Key, float]) -> list[Foreseen]:
+    trials = sorted(found, key=lambda trial: -found[trial])
+    return [Foreseen(trial, found[trial]) for trial in trials]
 
 
 def _now(walk: Walk) -> _Branches:

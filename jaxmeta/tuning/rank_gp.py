@@ -17,6 +17,7 @@ docs/which_tuner.md says what each part brings.
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import erfc, sqrt
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -51,6 +52,8 @@ class State(NamedTuple):
     alpha: Array  # int32[i_max], the weights of the posterior
     mean: Array  # int32[i_max], the posterior at the trials told
     best: Array  # int32[d], recommended
+    expected: Array  # the posterior at the trial asked for last, and its deviation, in units
+    deviation: Array
 
 
 class Asked(NamedTuple):
@@ -144,11 +147,15 @@ class RankGP:
             alpha=none,
             mean=none,
             best=start,
+            expected=zero,
+            deviation=zero,
         )
 
     def ask(self, key: Array, state: State) -> tuple[State, Asked]:
         asked = either(state.i == 0, self._begin, lambda: self._go_on(key, state))
-        return state._replace(position=asked.position, r=asked.r), asked
+        asked_for = dict(position=asked.position, r=asked.r)
+        guess = dict(expected=asked.mean, deviation=asked.deviation)
+        return state._replace(**asked_for, **guess), asked
 
     def _begin(self) -> Asked:
         """The first trial."""
@@ -256,8 +263,28 @@ class RankGP:
             alpha=_filled(alpha, self.i_max),
             mean=_filled(mean, self.i_max),
             best=best,
+            expected=state.expected,
+            deviation=state.deviation,
         )
         return after, Told(best, trust)
+
+    def guess(self, state: State) -> list[tuple[int, float]]:
+        """Whether the trial asked for last reaches the best score, the median, or neither, by the
+        posterior; see `likely.Guessing`. On the host, in floats: no decision rests on it."""
+        n = int(state.i)
+        if n == 0:
+            return [(0, 1.0)]
+        told = np.sort(state.scores[:n])
+        spread = sqrt((int(state.deviation) ** 2 + ONE * gaussian.NOISE) / ONE**2)
+        mean = int(state.expected) / ONE
+        above = [
+            0.5 * erfc((target - mean) / (spread * sqrt(2)))
+            for target in ((n / (n + 1)) ** 2, 0.25)  # of the best score, and of the median
+        ]
+        best = min(int(told[-1]) + 1, 2**31 - 1)
+        upper, lower = (int(told[n * part // 4]) for part in (3, 1))
+        chances = (above[0], above[1] - above[0], 1 - above[1])
+        return list(zip((best, upper, lower), chances, strict=True))
 
     def done(self, state: State) -> Array:
         return state.i >= self.i_max

@@ -16,8 +16,8 @@ from jax.flatten_util import ravel_pytree
 from jaxmeta import keys
 from jaxmeta.score import DIVERGED
 from jaxmeta.space import Choice, Linear, Log, Space, Values
-from jaxmeta.tuning import Grid, PosterRule, Random, ThreeWay, Walk
-from jaxmeta.tuning.lookahead import WIDTH, Key, ahead, simulate
+from jaxmeta.tuning import Grid, PosterRule, Random, RankGP, ThreeWay, Walk
+from jaxmeta.tuning.lookahead import WIDTH, Key, ahead, key_of, simulate
 from jaxmeta.tuning.protocol import Foreseeable
 
 EVERY = 10**6  # lanes enough for all that can be named
@@ -353,3 +353,23 @@ def test_several_axes_in_turn_have_fewer_branches_than_one_and_all_at_once_have_
     ]
     one, turns, together = (sum(branches(t, seed, 6) for seed in range(4)) for t in tuners)
     assert turns < one < together
+
+
+def test_a_tuner_that_guesses_fills_lanes_and_ends_in_the_decisions_of_one():
+    space = Space(x=Log(1e-4, 1.0, 0.1), y=Choice(*"abcd"), z=Linear(0, 1, 0.1))
+    tuner = RankGP(space, i_max=15)
+
+    def score(key):
+        x, y, z = key.position
+        return -((x - 9) ** 2) - 30 * (y != 2) - 4 * (z - 3) ** 2 + key.r
+
+    one, many = (simulate(tuner, 5, lanes, score, paired=True) for lanes in (1, 8))
+    assert one.path == many.path and one.rounds == 15 > 10 > many.rounds
+    walk = Walk(tuner, 5)
+    walk.tell(score(key_of(walk.ask(), True)))
+    walk.ask()
+    guesses = walk.tuner.guess(walk.asked)
+    assert sum(p for _, p in guesses) == pytest.approx(1.0) and min(p for _, p in guesses) >= 0
+    named = ahead(walk, 6, {}, paired=True)
+    assert len(named) >= 6 and named[0].probability == 1.0
+    assert [foreseen.key for foreseen in ahead(walk, 6, {}, paired=True, depth=0)] == [named[0].key]
