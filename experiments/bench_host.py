@@ -5,7 +5,8 @@
 An engine that knows every score at once stands behind `jaxmeta.running.run`; all else is what any
 study does: tuner, look-ahead, journal with its fsync, scheduler. Microseconds a decision, over
 10 to 10,000 decisions, 1 to 64 lanes and 1 to 8 axes; where a column is flat, a study costs no more
-than its decisions; those of rank_gp grow with the square of the trainings. Tables are printed, and drawn in runs/bench_host.png if matplotlib is there.
+than its decisions; those of rank_gp grow with the square of the trainings. Tables are printed, and
+drawn in runs/bench_host.png if matplotlib is there.
 """
 
 import argparse

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
         (["tune", "no_such_module:task"], "must name a function that can be imported"),
         (
             ["tune", "spirals", "--tuner", "gird"],
-            "tuner must be one of poster, three_way, grid",
+            "tuner must be one of poster, three_way, rank_gp, grid",
         ),
         (["tune", "spirals", "--preset", "best"], "preset must be one of poster, logarithmic"),
         (["tune", "spirals", "--tuner", "grid", "--p-eps", "0.1"], "grid takes .* got p_eps"),

@@ -6,13 +6,25 @@ import numpy as np
 import pytest
 
 from jaxmeta.space import Linear, Log, Space, Values
-from jaxmeta.tuning import PRESETS, TUNERS, Grid, PosterRule, ThreeWay, from_record, make, to_record
+from jaxmeta.tuning import (
+    PRESETS,
+    TUNERS,
+    Grid,
+    PosterRule,
+    RankGP,
+    ThreeWay,
+    from_record,
+    make,
+    to_record,
+)
 
 SPACE = Space(x=Log(1e-5, 1.0, points=9), y=Values(1, 2, 3))
 
 
 def test_a_name_or_a_preset_is_enough():
-    assert make(None, None, SPACE) == ThreeWay(SPACE)
+    assert make(None, None, SPACE) == RankGP(SPACE)
+    one = Space(x=Log(1e-5, 1.0))
+    assert make(None, None, one) == ThreeWay(one)
     assert make(None, "poster", SPACE) == PosterRule(SPACE)
     assert make("poster", "logarithmic", SPACE, i_max=7) == PosterRule(SPACE, p_min=0.05, i_max=7)
     assert make("grid", None, SPACE, points=3) == Grid(SPACE, points=3)

@@ -33,6 +33,9 @@ class Optuna(Sequential):
         self, sampler: str, seed: int, space: Space, first: Sequence[Position], trainings: int
     ) -> None:
         super().__init__(sampler, seed, space)
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # CMA-ES on a choice: a line a trial
         for position in first:
             self._study.enqueue_trial(dict(zip(space.names, position, strict=True)))
 
