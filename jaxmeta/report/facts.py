@@ -11,16 +11,30 @@ def facts(told: Story) -> list[tuple[str, str]]:
     named = zip(told.space.names, told.space.axes, strict=True)
     axes = [f"{name}  {plain(to_text(axis), OPTIONS)}" for name, axis in named]
     examples = "" if told.of is None else f", {told.of} examples"
+    own = {name: value for name, value in told.tuner_options.items() if name != "prior"}
     return [
         ("task", told.task),
         *zip(["tuned", *[""] * (len(axes) - 1)], axes, strict=True),
         *([("fixed", show_options(told.fixed))] if told.fixed else []),
-        ("tuner", f"{told.tuner}  {show_options(told.tuner_options)}"),
+        ("tuner", f"{told.tuner}  {show_options(own)}"),
+        *_learned(told),
         ("training", f"{show_options(told.training_options)}, the same for every trial"),
         ("seed", str(told.seed)),
         *_design(told),
         ("score", f"{told.meaning}, {told.scored_on} split{examples}"),
     ]
+
+
+def _learned(told: Story) -> list[tuple[str, str]]:
+    """What earlier studies the tuner learned from."""
+    prior = told.tuner_options.get("prior")
+    if prior is None:
+        return []
+    sources, left_out = ", ".join(prior["sources"]), "; ".join(prior["left_out"])
+    words = f"{len(prior['sources'])} earlier studies: {sources}"
+    return [("learned", plain(words, OPTIONS))] + (
+        [("left out", plain(left_out, OPTIONS))] if left_out else []
+    )
 
 
 def _design(told: Story) -> list[tuple[str, str]]:

@@ -174,6 +174,7 @@ def test_a_study_that_learned_is_replayed_from_its_own_record_alone(tmp_path, ca
     (tmp_path / "p.json").unlink()
     assert cli.main(["replay", second]) == 0
     assert cli.main(["show", second]) == 0
+    assert "2 earlier studies: spirals" in capsys.readouterr().out
     lines = read(tmp_path / "b")
     assert lines[0]["tuner"]["name"] == "rank_gp" and len(lines[0]["tuner"]["prior"]["tasks"]) == 2
     assert read(tmp_path / "a")[0]["tuner"]["prior"] is None
