@@ -91,7 +91,7 @@ judge: venv ## tuners on benchmark tables: the leaderboard, its picture and dige
 
 judge-axes: venv ## tuners on all hyperparameters of the tables, with and without priors; SLOW=3 for slow rivals
 	$(VENV)/bin/jaxmeta judge --axes --slow $(or $(SLOW),0)
-	$(VENV)/bin/jaxmeta judge --axes --ablation
+	$(VENV)/bin/jaxmeta judge --axes --split develop --ablation
 
 prior: $(VENV)/.run ## the prior that comes with the package, anew from its own small tasks
 	$(PY) -m experiments.prior

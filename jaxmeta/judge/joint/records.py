@@ -16,11 +16,12 @@ import numpy as np
 from jaxmeta import keys
 from jaxmeta.judge.joint.table import SPLITS, Table, family, load
 from jaxmeta.prior import Prior, Task, Trained, shares
+from jaxmeta.prior.tuner import shipped
 from jaxmeta.space.ranges import Range
 from jaxmeta.tuning import RankGP, Walk
 from jaxmeta.tuning.earlier import SHARE, TRAININGS, Earlier
 
-KINDS = ("others", "inverted", "shuffled", "another kind")
+KINDS = ("others", "inverted", "shuffled", "another kind", "shipped")
 VARIANTS = 5  # earlier studies of a data set; which one a study learns from, its seed says
 ANOTHER = {"mlp": "fcnet", "fcnet": "mlp", "made up": "mlp"}
 
@@ -44,6 +45,8 @@ def earlier_study(name: str, variant: int) -> Task:
 @cache
 def prior(table: Table, kind: str, variant: int) -> Earlier | None:
     """What a study on `table` learns from, its own data set left out."""
+    if kind == "shipped":
+        return shipped().on(table.space.resolve(Range.steps))
     splits = takewhile(lambda split: table.name not in SPLITS[split], SPLITS)
     own = next(split for split in SPLITS if table.name in SPLITS[split])
     names = [name for split in (*splits, own) for name in SPLITS[split] if name != table.name]
