@@ -8,6 +8,7 @@ import pytest
 from jaxmeta import Prior, cli, replay
 from jaxmeta.prior import Task, Trained, lattice, shares
 from jaxmeta.prior import tuner as prior_tuner
+from jaxmeta.record import rules, schema
 from jaxmeta.record.error import JournalError
 from jaxmeta.record.journal import read
 from jaxmeta.space import Choice, Linear, Log, Space, Values
@@ -24,6 +25,13 @@ def trained(share, **values):
 
 def prior(*trainings):
     return Prior((Task("a task", "0" * 64, trainings),))
+
+
+def laid(one, *over):
+    """What a tuner can use of a prior that tells something."""
+    found = one.on(*over)
+    assert found is not None
+    return found
 
 
 ROWS = (
@@ -90,7 +98,7 @@ def test_values_find_their_positions_on_another_lattice_and_what_does_not_fit_is
     far = trained(5, rate=7.0, size=32, how="sgd")
     lion = trained(5, rate=0.1, size=32, how="lion")
     unknown = trained(99, rate=0.1, how="sgd", momentum=0.9)
-    found = prior(*ROWS, far, lion, unknown).on(space)
+    found = laid(prior(*ROWS, far, lion, unknown), space)
     assert [row.share for row in found.tasks[0]] == [4000, 2000, 10, 99]
     for row, given in zip(found.tasks[0], ROWS, strict=False):
         values = space.values(row.position)
@@ -102,7 +110,7 @@ def test_values_find_their_positions_on_another_lattice_and_what_does_not_fit_is
 
 def test_a_training_with_another_word_than_this_study_has_is_left_out_and_numbers_are_not():
     space = Space(rate=Log(1e-4, 1.0)).resolve(Range.steps)
-    found = prior(*ROWS).on(space, {"how": "adam", "size": 128})
+    found = laid(prior(*ROWS), space, {"how": "adam", "size": 128})
     assert [row.share for row in found.tasks[0]] == [2000, 10]
     assert prior(*ROWS).on(space, {"how": "lion"}) is None
     assert prior(*ROWS).on(Space(other=Values(1, 2))) is None
@@ -143,6 +151,28 @@ def test_the_record_of_a_tuner_holds_its_prior_and_gives_it_back():
         from_record(record, tuner.space)
     with pytest.raises(ValueError, match="prior must have a digest"):
         from_record({**record, "prior": {"tasks": []}}, tuner.space)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("digest", "0" * 63),
+        ("sources", []),
+        ("left_out", ["a"] * 65),
+        ("tasks", [[[0, 0, True, 5]]]),
+        ("tasks", [[[0, 0, 0, 5]] * 41]),
+        ("tasks", [[[0, 0, 0, 2**40]]]),
+        ("tasks", [[["0", 0, 0, 5]]]),
+        ("more", 1),
+    ],
+)
+def test_a_first_line_with_another_prior_is_not_read(field, value):
+    tuner = RankGP(SPACE, 5, prior=prior(*ROWS).on(SPACE.resolve(Range.steps)))
+    record = to_record(tuner)
+    schema.tuner(record, "tuner")
+    record["prior"][field] = value
+    with pytest.raises(rules.Unfit):
+        schema.tuner(record, "tuner")
 
 
 def test_the_default_for_several_axes_learns_from_the_package_unless_told_not_to():
@@ -195,5 +225,5 @@ def test_more_than_64_tasks_are_too_many():
     with pytest.raises(ValueError, match="1 to 64 tasks"):
         RankGP(
             SPACE,
-            prior=replace(prior(*ROWS).on(SPACE.resolve(Range.steps)), tasks=(), sources=()),
+            prior=replace(laid(prior(*ROWS), SPACE.resolve(Range.steps)), tasks=(), sources=()),
         )

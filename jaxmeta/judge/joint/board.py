@@ -53,11 +53,12 @@ def difference(
     means = np.zeros(DRAWS)
     for n in range(DRAWS):
         sets = draw.integers(0, len(names), len(names))
+        chosen = [names[int(which)] for which in sets]
         means[n] = np.mean(
             [
-                _drawn(draw, ours[names[which]].regret[:, budget - 1])
-                - _drawn(draw, theirs[names[which]].regret[:, budget - 1])
-                for which in sets
+                _drawn(draw, ours[name].regret[:, budget - 1])
+                - _drawn(draw, theirs[name].regret[:, budget - 1])
+                for name in chosen
             ]
         )
     low, high = np.quantile(means, (0.025, 0.975))

@@ -43,10 +43,10 @@ def earlier_study(name: str, variant: int) -> Task:
 
 
 @cache
-def prior(table: Table, kind: str, variant: int) -> Earlier | None:
+def prior(table: Table, kind: str, variant: int) -> Earlier:
     """What a study on `table` learns from, its own data set left out."""
     if kind == "shipped":
-        return shipped().on(table.space.resolve(Range.steps))
+        return _on(shipped(), table)
     splits = takewhile(lambda split: table.name not in SPLITS[split], SPLITS)
     own = next(split for split in SPLITS if table.name in SPLITS[split])
     names = [name for split in (*splits, own) for name in SPLITS[split] if name != table.name]
@@ -60,7 +60,13 @@ def prior(table: Table, kind: str, variant: int) -> Earlier | None:
             _with(task, draw.permutation([row.share for row in task.trainings]).tolist())
             for task in tasks
         ]
-    return Prior.of(tasks).on(table.space.resolve(Range.steps))
+    return _on(Prior.of(tasks), table)
+
+
+def _on(prior: Prior, table: Table) -> Earlier:
+    found = prior.on(table.space.resolve(Range.steps))
+    assert found is not None  # all families have axes in common
+    return found
 
 
 def _with(task: Task, shares: list[int]) -> Task:

@@ -56,10 +56,10 @@ class Smac:
 
         logging.disable(logging.WARNING)
         warnings.filterwarnings("ignore", module="smac|ConfigSpace|sklearn")
-        from ConfigSpace import CategoricalHyperparameter as Categories
-        from ConfigSpace import Configuration, ConfigurationSpace, UniformIntegerHyperparameter
-        from smac import HyperparameterOptimizationFacade as Facade
-        from smac import Scenario
+        from ConfigSpace import CategoricalHyperparameter as Categories  # pyright: ignore[reportMissingImports]
+        from ConfigSpace import Configuration, ConfigurationSpace, UniformIntegerHyperparameter  # pyright: ignore[reportMissingImports]
+        from smac import HyperparameterOptimizationFacade as Facade  # pyright: ignore[reportMissingImports]
+        from smac import Scenario  # pyright: ignore[reportMissingImports]
 
         self._space = space
         where = ConfigurationSpace(seed=seed)
@@ -100,7 +100,7 @@ class Smac:
         return tuple(int(self._info.config[name]) for name in self._space.names)
 
     def tell(self, score: int) -> None:
-        from smac.runhistory import TrialValue
+        from smac.runhistory import TrialValue  # pyright: ignore[reportMissingImports]
 
         cost = 1e9 if score == DIVERGED else -float(score)
         self._smac.tell(self._info, TrialValue(cost=cost))
