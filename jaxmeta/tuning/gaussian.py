@@ -87,7 +87,9 @@ def product(a: Array, b: Array) -> Array:
         # In float64, which is quick: all sums are integers below 2**53, so none is rounded.
         exact = np.asarray(a, np.float64) @ np.asarray(b, np.float64)
         return np.asarray(np.floor((exact + ONE // 2) / ONE)).astype(np.int32)
-    return _rounded(lambda p, q: _limbs(a)[p] @ _limbs(b)[q])
+    x, z = a.reshape(-1, a.shape[-1]), b.reshape(b.shape[0], -1)
+    by_limbs = xp.einsum("pmn,qnk->pqmk", _limbs(x), _limbs(z))
+    return _rounded(by_limbs).reshape(a.shape[:-1] + b.shape[1:])
 
 
 def squares(y: Array) -> Array:
@@ -95,17 +97,19 @@ def squares(y: Array) -> Array:
     if on_host(y):
         y = np.asarray(y, np.float64)
         return np.floor(((y * y).sum(0) + ONE // 2) / ONE).astype(np.int32)
-    return _rounded(lambda p, q: (_limbs(y)[p] * _limbs(y)[q]).sum(0))
+    return _rounded(xp.einsum("pnk,qnk->pqk", _limbs(y), _limbs(y)))
 
 
-def _limbs(x: Array) -> tuple[Array, Array, Array]:
-    """x = x0 + 2**8 x1 + 2**16 x2; the first two from 0 to 255."""
-    return x & 255, (x >> 8) & 255, x >> 16
+def _limbs(x: Array) -> Array:
+    """int32[3, ...]: x = x0 + 2**8 x1 + 2**16 x2; the first two from 0 to 255."""
+    return xp.stack([x & 255, (x >> 8) & 255, x >> 16])
 
 
-def _rounded(limb) -> Array:
-    """The sum of limb(p, q) 2**(8 (p + q)), over ONE; what it leaves of int32 wraps away."""
-    c0, c1, c2, c3, c4 = (sum(limb(p, m - p) for p in range(3) if 0 <= m - p < 3) for m in range(5))
+def _rounded(by_limbs: Array) -> Array:
+    """The sum of by_limbs[p, q] 2**(8 (p + q)), over ONE; what it leaves of int32 wraps away."""
+    c0, c1, c2, c3, c4 = (
+        sum(by_limbs[p, m - p] for p in range(3) if 0 <= m - p < 3) for m in range(5)
+    )
     c2 = c2 + ((c1 + 128 + (c0 >> 8)) >> 8)
     return c2 + (c3 << 8) + (c4 << 16)
 
