@@ -52,7 +52,7 @@ def futures(
     waiting = [(-1.0, next(order), walk.i, walk.asked, asked.position, asked.r)]
     found: set[Any] = set()
     for _ in range(STEPS * wanted):
-        if not waiting or len(found) >= wanted:
+        if not waiting:
             return
         mass, _, i, state, position, r = heapq.heappop(waiting)
         trial = name(i, position, r)
@@ -61,9 +61,10 @@ def futures(
         else:
             found.add(trial)
             yield trial, -mass
-            outcomes = tuner.guess(state)
-        if depth is not None and i - walk.i >= depth:
+            outcomes = None
+        if len(found) >= wanted or (depth is not None and i - walk.i >= depth):
             continue
+        outcomes = outcomes or tuner.guess(state)
         for score, probability in outcomes:
             told = int32(tuner.tell(state, np.int32(score))[0])
             if bool(tuner.done(told)) or probability == 0:

@@ -50,8 +50,8 @@ def main(
     names = SPLITS[split]
     found = runner.run(contenders, names, seed, studies, slow, workers or os.cpu_count() or 1)
     rows = [
-        f"{what}: split {split}, seed {seed}; {studies} studies of each table, "
-        f"{slow} of {slow_trainings} trainings for the slow rivals",
+        f"{what}: split {split}, seed {seed}; {studies} studies of each table"
+        + ("" if ablation else f", {slow} of {slow_trainings} trainings for the slow rivals"),
         f"priors: 40 trainings of each other data set, {records.VARIANTS} such records; a rival is "
         f"begun with the prior's {BEGUN} best configurations",
         *absent,

@@ -8,6 +8,7 @@ another kind  of the data sets of another family: axes meet by name, or do not
 """
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from itertools import takewhile
 
@@ -46,7 +47,7 @@ def earlier_study(name: str, variant: int) -> Task:
 def prior(table: Table, kind: str, variant: int) -> Earlier:
     """What a study on `table` learns from, its own data set left out."""
     if kind == "shipped":
-        return _on(shipped(), table)
+        return _on(shipped(), table, {"optimizer": "adam"})
     splits = takewhile(lambda split: table.name not in SPLITS[split], SPLITS)
     own = next(split for split in SPLITS if table.name in SPLITS[split])
     names = [name for split in (*splits, own) for name in SPLITS[split] if name != table.name]
@@ -63,8 +64,8 @@ def prior(table: Table, kind: str, variant: int) -> Earlier:
     return _on(Prior.of(tasks), table)
 
 
-def _on(prior: Prior, table: Table) -> Earlier:
-    found = prior.on(table.space.resolve(Range.steps))
+def _on(prior: Prior, table: Table, constants: Mapping[str, str] | None = None) -> Earlier:
+    found = prior.on(table.space.resolve(Range.steps), constants)
     assert found is not None  # all families have axes in common
     return found
 
