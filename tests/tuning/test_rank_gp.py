@@ -119,7 +119,7 @@ def test_the_portfolio_covers_tasks_that_want_different_things():
 
 
 def test_decisions_are_those_of_version_1():
-    """Where these change on purpose, the tuner's version goes up: old records are replayed with it."""
+    """Where these change on purpose, the version goes up: old records are replayed with it."""
     plain, _ = walked(RankGP(SPACE, 12), 12)
     learned, _ = walked(RankGP(SPACE, 12, prior=earlier()), 12)
     assert RankGP.version == 1
