@@ -83,7 +83,9 @@ def test_gradients_of_a_library_are_found():
 
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
-@pytest.mark.parametrize("task", tasks.TASKS)
+@pytest.mark.parametrize(
+    "task", [pytest.param(t, marks=[pytest.mark.slow] * (t == "crossroads")) for t in tasks.TASKS]
+)
 def test_no_order_is_open_in_ours(task, platform):
     made = tasks.make(task)
     program = Program(made, made.training, traced=["learning_rate"], lanes=Lanes(2, "vmap"))

@@ -43,7 +43,7 @@ class Sampler(BaseSampler):
 
     Args:
       space: what is tuned, or a tuner, which has its space and options already.
-      tuner: by name; three_way if nothing else is said.
+      tuner: by name; None: three_way for one axis, rank_gp for several.
       seed: of all draws.
       preset: of the poster's tuner.
       keys: "paired", a position is tried once, or "independent"; None: as the tuner has it.

@@ -298,7 +298,10 @@ def several(n) -> list[Job]:
 
 @pytest.mark.parametrize(
     "engine",
-    ["3 lanes in turn", pytest.param("3 lanes at once", marks=pytest.mark.slow), "2 workers"],
+    [
+        *(pytest.param(f"3 lanes {how}", marks=pytest.mark.slow) for how in ("in turn", "at once")),
+        "2 workers",
+    ],
 )
 def test_trials_of_several_variants_are_what_they_are_alone(engine):
     """Whatever else is in the lanes: a program for each variant, and none twice."""

@@ -17,6 +17,7 @@ SPACE = jaxmeta.Space(
 )
 TUNERS = {
     "three_way": {"i_max": 14},
+    "rank_gp": {"i_max": 14},
     "poster": {"i_max": 14, "noprog_max": 14},
     "random": {"i_max": 14},
 }
@@ -105,7 +106,7 @@ def test_a_study_goes_on_in_another_process_from_what_optuna_stores(tmp_path):
     whole = made("three_way")
     whole.optimize(lambda trial: score(suggested(trial)), n_trials=6)
     for part in range(3):  # each with a sampler that was told nothing
-        sampler = Sampler(SPACE, seed=5, **TUNERS["three_way"])
+        sampler = Sampler(SPACE, "three_way", 5, **TUNERS["three_way"])
         study = optuna.create_study(
             study_name="a",
             storage=storage,

@@ -85,21 +85,26 @@ def test_the_same_seed_and_scores_give_the_same_decisions_and_asking_twice_the_s
         assert steps.ask() == steps.ask()
 
 
-def test_jit_vmap_and_plain_calls_agree(tuner):
+def test_scan_vmap_and_plain_calls_agree(tuner):
     root = keys.root(1)
 
-    def path(told, state):  # an argument: what follows from a constant XLA would fold for minutes
-        seen = []
-        for i in range(3):
-            state, asked = tuner.ask(keys.derive(root, "adjust", i), state)
-            state, said = tuner.tell(state, told[i])
-            seen.append((asked, said))
-        return state, seen
+    def step(state, at):
+        i, score = at
+        state, asked = tuner.ask(keys.derive(root, "adjust", i), state)
+        state, said = tuner.tell(state, score)
+        return state, (asked, said)
+
+    def path(told, state):
+        return jax.lax.scan(step, state, (jnp.arange(3, dtype=jnp.uint32), told))
 
     told = jnp.array([scores(s, 3) for s in range(2)], jnp.int32)
     begun = jax.tree.map(jnp.asarray, tuner.init())
     together = jax.jit(jax.vmap(path, (0, None)))(told, begun)
-    alone = path(told[1], tuner.init())
+    state, seen = tuner.init(), []
+    for at in enumerate(told[1]):
+        state, said = step(state, at)
+        seen.append(said)
+    alone = state, jax.tree.map(lambda *x: np.stack(x), *seen)
     chex.assert_trees_all_equal(jax.tree.map(lambda x: x[1], together), alone)
     chex.assert_trees_all_equal(jax.jit(path)(told[1], begun), alone)
 

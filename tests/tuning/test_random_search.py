@@ -6,7 +6,7 @@ import pytest
 
 from jaxmeta.space import Choice, Linear, Log, Space, Values
 from jaxmeta.tuning import Random, Walk
-from jaxmeta.tuning.random_search import POINTS, _high_word
+from jaxmeta.tuning.random_search import POINTS, high_word
 
 ONE = Space(x=Log(1e-5, 1.0))
 
@@ -26,7 +26,7 @@ def test_a_range_without_positions_gets_1024_of_them():
 @pytest.mark.parametrize("n", [1, 2, 3, 1000, 1024, 2**16 + 1, 2**30, 2**32 - 5])
 def test_the_upper_word_of_a_product_is_exact(n):
     bits = np.array([0, 1, 2**16 - 1, 2**16, 2**31, 2**32 - 1, 123456789], np.uint32)
-    got = [int(x) for x in _high_word(jnp.array(bits), n)]
+    got = [int(x) for x in high_word(jnp.array(bits), n)]
     assert got == [int(x) * n >> 32 for x in bits]
 
 
