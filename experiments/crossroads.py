@@ -2,11 +2,11 @@
 
     make crossroads      rates, tuners, a joint study and a picture; 15 minutes on two cores
 
-First each head, and both in one network, is trained for one epoch at 1e-5 to 1e-2 and for six at
-the rate that three_way found for it, those six from three seeds. Then four tuners look for the
-learning rate of segmentation at equal training steps: a training is sixty mini-batches, and each
-tuner has six trainings (three_way, which meets a position again at no cost, at most six). Last,
-five hyperparameters are tuned at once. Studies are records in the out folder; the tables are
+First each head, and both in one network, is trained for one epoch at 1e-5 to 1e-2, and for six at
+the rate that three_way found for it and at the task's own. Then four tuners look for the learning
+rate of segmentation at equal training steps: a training is sixty mini-batches, and each tuner has
+six trainings (three_way, which meets a position again at no cost, at most six). Last, five
+hyperparameters are tuned at once. Studies are records in the out folder; the tables are
 printed and stand in results.json, the picture in pictures.png. Figures and hardware are in
 docs/crossroads.md.
 """
@@ -109,7 +109,7 @@ def rates(options: argparse.Namespace) -> dict[str, Any]:
     """Measures on the test set of each head at each rate, and a picture of the tuned ones."""
     said: dict[str, Any] = {}
     outputs: dict[str, np.ndarray] = {}
-    tuned: dict[str, list[dict[str, float]]] = {}  # of each head, for each seed
+    longest: dict[str, list[dict[str, float]]] = {}  # of each head, for each seed
     table = Table("heads", "rate", "epochs", "seeds", *MEASURES)
     for heads in HEADS:
         out = options.out / f"three_way-{heads}"
@@ -118,23 +118,24 @@ def rates(options: argparse.Namespace) -> dict[str, Any]:
         whole = options.epochs
         program = Program(task, Training(whole, whole), BATCH, ["learning_rate"])
         apply, (x, y) = network_of(task), task.data.test
-        ways = [*((rate, 1, 1) for rate in RATES), (best, 1, 1), (best, whole, options.seeds)]
-        for rate, epochs, seeds in ways:
+        own = task.defaults["learning_rate"]
+        for rate, epochs in [*((r, 1) for r in (*RATES, best)), (best, whole), (own, whole)]:
+            seeds = options.long_seeds if epochs == whole else 1
             found = []
             for seed in range(seeds):
                 key = keys.training(keys.root(seed), 0, 0)
                 _, at = train(program, key, {"learning_rate": rate}, until=epochs)
                 found.append(apply(task.kept(at.state), x))
             of = [measures(heads, each, y, task) for each in found]
-            outputs[heads], tuned[heads] = found[0], of
+            outputs[heads], longest[heads] = found[0], of
             said[f"{heads} {rate:g} {epochs}"] = of
-            marked = " (tuned)" if rate == best else ""
+            marked = " (tuned)" if rate == best else " (the task's own)" if rate == own else ""
             cells = [_spread([one[name] for one in of if name in one]) for name in MEASURES]
             table.add_row(heads, f"{rate:.2g}{marked}", str(epochs), str(seeds), *cells)
     Console(width=140).print(table)
     gains = [
         perception.gain(both, {"miou": alone["miou"], "abs_rel": depth["abs_rel"]})
-        for alone, depth, both in zip(*(tuned[heads] for heads in HEADS), strict=True)
+        for alone, depth, both in zip(*(longest[heads] for heads in HEADS), strict=True)
     ]
     said["gain"] = gains
     print(
@@ -207,7 +208,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trainings", type=int, default=6, help="of each study")
     parser.add_argument("--train-size", type=int, default=300, help="pictures, while tuning")
-    parser.add_argument("--epochs", type=int, default=6, help="at the tuned rate")
+    parser.add_argument("--epochs", type=int, default=6, help="of the long trainings")
+    parser.add_argument("--long-seeds", type=int, default=1, help="of each long training")
     options = parser.parse_args()
     shutil.rmtree(options.out, ignore_errors=True)
     options.out.mkdir(parents=True)
