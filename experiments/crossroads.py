@@ -4,7 +4,7 @@
 
 First each head, and both in one network, is trained for one epoch at 1e-5 to 1e-2, and for six at
 the rate that three_way found for it and at the task's own. Then four tuners look for the learning
-rate of segmentation at equal training steps: a training is sixty mini-batches, and each tuner has
+rate of segmentation at equal training steps: a training is forty mini-batches, and each tuner has
 six trainings (three_way, which meets a position again at no cost, at most six). Last, five
 hyperparameters are tuned at once. Studies are records in the out folder; the tables are
 printed and stand in results.json, the picture in pictures.png. Figures and hardware are in
@@ -74,12 +74,12 @@ def measures(heads: str, outputs: np.ndarray, y: np.ndarray, task: Task) -> dict
     return said
 
 
-def tune(out: Path, heads: str, options: argparse.Namespace, seed: int, **how: Any) -> Any:
-    """One study of the learning rate on few pictures."""
+def tune(out: Path, heads: str, options: argparse.Namespace, **how: Any) -> Any:
+    """A study of the learning rate on few pictures; a list of them with `seeds`."""
     task = tasks.make("crossroads", heads=heads, train_size=options.train_size)
     axis = DOUBLING if how.get("preset") else AXIS
     return jaxmeta.tune(
-        task, {"learning_rate": axis}, out=out, epochs=1, seed=seed, show=False, fixed=BATCH,
+        task, {"learning_rate": axis}, out=out, epochs=1, show=False, fixed=BATCH,
         i_max=options.trainings, **how,
     )  # fmt: skip
 
@@ -90,9 +90,8 @@ def tuners(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
     table = Table("tuner", "trainings", "rates found", "test mIoU, mean", "least", "most")
     for name, how in TUNERS.items():
         said[name] = []
-        for seed in range(options.seeds):
-            out = options.out / f"{name}-{seed}"
-            found = tune(out, "segmentation", options, seed, **how)
+        seeds = range(options.seeds)
+        for found in tune(options.out / name, "segmentation", options, seeds=seeds, **how):
             test = found.test.value if found.test else math.nan
             said[name].append({**found.best, "validation": found.score.value, "test": test})
             said[name][-1]["trainings"] = len({r["learning_rate"] for r in found.decisions})
@@ -113,7 +112,7 @@ def rates(options: argparse.Namespace) -> dict[str, Any]:
     table = Table("heads", "rate", "epochs", "seeds", *MEASURES)
     for heads in HEADS:
         out = options.out / f"three_way-{heads}"
-        best = tune(out, heads, options, 0, tuner="three_way").best["learning_rate"]
+        best = tune(out, heads, options, tuner="three_way").best["learning_rate"]
         task: Any = tasks.make("crossroads", heads=heads)
         whole = options.epochs
         program = Program(task, Training(whole, whole), BATCH, ["learning_rate"])
@@ -159,7 +158,7 @@ def joint(options: argparse.Namespace) -> list[dict[str, Any]]:
     task = tasks.make("crossroads", heads="both", train_size=options.train_size)
     studies = jaxmeta.tune(
         task, JOINT, out=options.out / "joint", epochs=1, show=False, tuner="three_way",
-        i_max=options.trainings + 4, seeds=range(options.seeds),
+        i_max=options.trainings + 2, seeds=range(options.seeds),
     )  # fmt: skip
     said = []
     for found in studies:
@@ -207,7 +206,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/crossroads"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trainings", type=int, default=6, help="of each study")
-    parser.add_argument("--train-size", type=int, default=300, help="pictures, while tuning")
+    parser.add_argument("--train-size", type=int, default=200, help="pictures, while tuning")
     parser.add_argument("--epochs", type=int, default=6, help="of the long trainings")
     parser.add_argument("--long-seeds", type=int, default=1, help="of each long training")
     options = parser.parse_args()
