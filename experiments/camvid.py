@@ -1,6 +1,6 @@
 """The crossroads network on CamVid: mean intersection over union on its test split.
 
-    make camvid DATA=FOLDER      two learning rates, 24 epochs each
+    make camvid DATA=FOLDER      two learning rates, twelve epochs each
 
 CamVid (Brostow, Fauqueur and Cipolla, "Semantic Object Classes in Video", 2009) is not in the
 package: its licence allows no commercial use. FOLDER is laid out as `jaxmeta.tasks.pictures` says.
@@ -49,7 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments.camvid")
     parser.add_argument("folder", help="in CamVid's layout")
     parser.add_argument("--out", type=Path, default=Path("runs/camvid"))
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=12)
     options = parser.parse_args()
     started = time.monotonic()
     shutil.rmtree(options.out, ignore_errors=True)

@@ -521,6 +521,7 @@ def test_a_line_of_300_megabytes_is_not_taken_into_memory(copy):
             assert "memory" not in said(command, copy).check(2).err
 
 
+@pytest.mark.slow
 def test_a_journal_of_many_lines_is_answered(copy):
     """Environments that change 30,000 times; 8,000 revisits."""
     lines = lines_of(copy)

@@ -98,6 +98,7 @@ def test_regret_is_of_the_mean_which_no_tuner_sees():
         np.testing.assert_allclose(points[0], 100 * (best - expected), atol=1e-10)
 
 
+@pytest.mark.slow
 def test_two_trainings_a_decision_halve_the_decisions(monkeypatch):
     monkeypatch.setattr(contenders, "STARTS", 1)
     here = field(TINY, 0, False)
@@ -300,6 +301,7 @@ def test_the_leaderboard_is_the_same_bytes_for_the_same_seed_and_ends_with_its_d
     ).read_bytes()
 
 
+@pytest.mark.slow
 def test_every_contender_gives_learning_rates_of_its_range_after_each_training(monkeypatch):
     monkeypatch.setattr(contenders, "STARTS", 1)
     here = field(TINY, 0, False)
