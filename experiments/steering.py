@@ -100,11 +100,11 @@ def joint(task: Any, home: Path, seeds: int) -> list[dict[str, Any]]:
         seeds=range(seeds),
         show=False,
     )
-    tests = [float(found.test.value) for found in studies if found.test and found.test.value]
-    return [
-        {"best": dict(found.best), "rmse": rmse(test, task, "test")}
-        for found, test in zip(studies, tests, strict=True)
-    ]
+    said = []
+    for found in studies:
+        assert found.test is not None and found.test.value is not None
+        said.append({"best": dict(found.best), "rmse": rmse(found.test.value, task, "test")})
+    return said
 
 
 def at_the_wheel(task: Any, rate: float, name: str, home: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jaxmeta.arithmetic import add_bias, contract, cross_entropy, first_maximum, product, tree_sum
 
-few = settings(max_examples=8)  # each size is compiled anew
+few = settings(max_examples=15)  # each size is compiled anew
 
 
 def draw(*shape: int, seed: int = 0) -> np.ndarray:

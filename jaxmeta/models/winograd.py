@@ -145,7 +145,8 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
       upper right, lower left and lower right one.
     """
     batch, height, width, channels = x.shape
-    m, a_t = outputs(len(kernel)), powers(outputs(len(kernel))).T
+    m = outputs(len(kernel))
+    a_t = powers(m).T
     v = to_tiles(x.transpose(1, 2, 0, 3), 0, len(kernel)).reshape(TILE * TILE, -1, channels)
     y = contract("pti,pio->pto", v, kernel_to_tile(kernel) * SCALE[:, :, None])
     y = y.reshape(TILE, TILE, height // m, width // m, batch, kernel.shape[3])
@@ -160,7 +161,7 @@ def _backward(residuals, dy):
     x, kernel = residuals
     size, (_, rows, columns, batch, features) = len(kernel), dy.shape
     a = powers(outputs(size))
-    # Behind a maximum one of four outputs has a gradient, so each sum here is one product.
+    # Behind a maximum one of four outputs has a gradient, and each sum here is one product.
     a_a = np.kron(a, a).astype(np.float32) * SCALE
     dm = contract("py,yn->pn", a_a, dy.reshape(len(dy), -1)).reshape(TILE * TILE, -1, features)
 

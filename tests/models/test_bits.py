@@ -44,7 +44,8 @@ class Small(nn.Module):
     def __call__(self, x, *, train: bool):
         x = nn.relu(Conv(8, (3, 3))(x))  # in patches
         x = ConvReluPool(8, (5, 5))(x)  # by Winograd
-        x = max_pool(nn.relu(Conv(3, (3, 3))(x)), (2, 2), (2, 2))  # by Winograd
+        x = nn.relu(Conv(8, (3, 3))(x))  # by Winograd
+        x = max_pool(nn.relu(Conv(3, (5, 5))(x)), (2, 2), (2, 2))  # by Winograd
         x = ConvReluPool(4, (5, 5))(x)  # in patches of blocks
         x = nn.relu(Dense(32)(x.reshape(len(x), -1)))
         return Dense(10)(Dropout(1 - self.keep)(x, deterministic=not train))
