@@ -20,6 +20,7 @@ def together(engine: Engine, studies: Mapping[str, tuple[Scheduler, Course]]) ->
     ends: dict[str, Any] = {}
     turn = list(going)  # those that may go on
     ran: dict[str, str] = {}  # whose a job is
+    lanes = 0  # there were, when they were shared out
     while True:
         for name in turn:
             try:
@@ -30,8 +31,9 @@ def together(engine: Engine, studies: Mapping[str, tuple[Scheduler, Course]]) ->
         if not going:
             engine.want([])
             return ends
-        if turn:
-            jobs = _most_urgent(max(engine.lanes, 1), schedulers)  # Ray may have lost all
+        if turn or engine.lanes > lanes:  # a worker has joined
+            lanes = engine.lanes
+            jobs = _most_urgent(max(lanes, 1), schedulers)  # Ray may have lost all
             ran = {job.name: name for name, of in jobs.items() for job in of}
             engine.want([job for of in jobs.values() for job in of])
         heard: dict[str, list[Event]] = {}

@@ -111,6 +111,24 @@ def test_no_lane_idles_while_any_study_can_use_it(tmp_path):
     assert idle.count(0) >= 15 and sorted(idle) == idle and idle[-1] == 3
 
 
+def test_a_worker_that_joins_has_work_at_once(tmp_path):
+    """And not only when a training ends, which may take hours."""
+    engine, seen = Table(1, seed=1), []
+    wanted, heard = engine.want, engine.next
+
+    def want(jobs):
+        seen.append((len(engine.ran), len(jobs)))
+        wanted(jobs)
+
+    def joining():
+        engine.lanes = 3
+        return heard()
+
+    engine.want, engine.next = want, joining
+    decide(Chains(TUNER, 7), tmp_path, engine)
+    assert seen[:2] == [(0, 1), (0, 3)]
+
+
 def test_nothing_is_run_ahead_where_nothing_may_be_looked_at(tmp_path):
     engine = Table(8)
     path, source = decide(Chains(TUNER, 7), tmp_path, engine, depth=0)
