@@ -4,19 +4,23 @@ The journal of each is that of the study by itself. No worker waits while any of
 """
 
 import re
+import resource
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
+from jaxmeta.record import schema
 from jaxmeta.record.error import JournalError
 from jaxmeta.record.journal import NAME, Journal, Line
 from jaxmeta.record.seeds import folders, of_seed
+from jaxmeta.replay import same
 from jaxmeta.running import Means, Nobody, Open, Watcher, go_on, study_in
 from jaxmeta.study import Study
 from jaxmeta.training import Trainable
 
 MOST = 10_000
+OTHERS = 1_000  # files that a process has open beside its journals
 Watchers = Callable[[int, Study], Watcher]  # who looks on, by seed
 
 
@@ -46,7 +50,7 @@ def run(
     lines of the journals, by seed.
 
     Raises:
-      ValueError: the seeds do not fit.
+      ValueError: the seeds do not fit, or are more than this process may have files open.
       JournalError: what is in `folder` is another study; see also `running.resume`.
     """
     studies = {seed: study.seeded(seed) for seed in _fitting(seeds)}
@@ -54,12 +58,13 @@ def run(
         raise JournalError(
             f"{folder} must be a folder for several studies, and holds one; choose another"
         )
+    _may_open(len(studies))
     with ExitStack() as stack:
         opened = {}
         for seed, one in studies.items():
             journal = stack.enter_context(_journal(of_seed(folder, seed)))
             if journal.lines:
-                _same(one, study_in(journal, one.task, False), journal.folder)
+                _same(one, journal)
             opened[seed] = Open(one, journal, watchers(seed, one) if watchers else Nobody())
         return _go_on(opened, folder, means or Means(), False)
 
@@ -80,9 +85,11 @@ def resume(
     Raises:
       JournalError: one of them never began, or see `running.resume`.
     """
+    homes = folders(folder)
+    _may_open(len(homes))
     with ExitStack() as stack:
         opened = {}
-        for seed, home in folders(folder).items():
+        for seed, home in homes.items():
             journal = stack.enter_context(Journal.open(home))
             one = study_in(journal, task, allow_download)
             task = one.task  # made once
@@ -114,11 +121,26 @@ def _journal(folder: Path) -> Journal:
     return Journal.open(folder) if begun else Journal.create(folder)
 
 
-def _same(wanted: Study, found: Study, folder: Path) -> None:
-    asked, there = wanted.configuration(), found.configuration()
-    for name, value in asked.items():
-        if there[name] != value:
+def _same(wanted: Study, journal: Journal) -> None:
+    schema.check(journal.lines)
+    for name, value in wanted.configuration().items():
+        if not same(journal.lines[0].get(name), value):
             raise JournalError(
-                f"{folder} must hold the study that is asked for, and its {name} is another; "
-                f"choose another, or go on with what is there: jaxmeta resume {folder.parent}"
+                f"{journal.folder} must hold the study that is asked for, and its {name} is "
+                "another; choose another folder, or go on with what is there: jaxmeta resume "
+                f"{journal.folder.parent}"
             )
+
+
+def _may_open(journals: int) -> None:
+    """Let this process have so many journals open at once."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = journals + OTHERS
+    if resource.RLIM_INFINITY == soft or needed <= soft:
+        return
+    if resource.RLIM_INFINITY != hard and needed > hard:
+        raise ValueError(
+            f"{journals:,} studies at once need {needed:,} open files, and the system allows this "
+            f"process {hard:,}; name fewer seeds, or allow more (ulimit -Hn)"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

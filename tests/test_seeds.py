@@ -1,5 +1,7 @@
 """Several seeds as one study: each has the journal that it has by itself."""
 
+import resource
+
 import pytest
 
 import jaxmeta
@@ -71,9 +73,22 @@ def test_more_seeds_may_be_added_and_another_study_may_not(alone, tmp_path):
     assert journals(tmp_path) == alone
     with pytest.raises(JournalError, match="its training is another"):
         seeds.run(study(epochs=1), range(3), tmp_path, means)
+    with pytest.raises(JournalError, match="its task is another"):
+        seeds.run(jaxmeta.Study(jaxmeta.tasks.make("sine")), range(3), tmp_path, means)
     with pytest.raises(JournalError, match="and holds one"):
         seeds.run(study(), range(3), tmp_path / "seed-0", means)
     assert journals(tmp_path) == alone
+
+
+def test_more_studies_than_files_may_be_open(tmp_path, monkeypatch):
+    limits = {"soft": 256}
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limits["soft"], 2000))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.update(soft=pair[0]))
+    with pytest.raises(ValueError, match="1,001 studies at once need 2,001 open files"):
+        seeds.run(study(), range(1001), tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    seeds.resume(tmp_path)
+    assert limits["soft"] == 1000
 
 
 def test_the_command_line(tmp_path, capsys):
