@@ -3,6 +3,8 @@
 import http.client
 import os
 import shutil
+import socket
+import sys
 import threading
 from io import StringIO
 
@@ -14,6 +16,7 @@ from jaxmeta.display import looking
 from jaxmeta.display.serving import Server
 from jaxmeta.record.error import JournalError
 from jaxmeta.record.journal import NAME, read
+from jaxmeta.report.page.document import library
 from jaxmeta.report.story import story
 from jaxmeta.tuning import PosterRule
 from tests.report.lines import STEPS, study_of, write
@@ -89,6 +92,21 @@ def test_where_there_is_no_study_it_says_so(tmp_path, capsys):
         assert "must hold a journal.jsonl" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("port", [-1, 65536, None])
+def test_a_port_that_cannot_be_had_is_said(whole, port, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1] if port is None else port
+        assert cli.main(["watch", str(whole), "--serve", str(port)]) == 2
+    assert "leave it out for a free one" in capsys.readouterr().err
+
+
+def test_what_draws_is_missed_before_anybody_asks(whole, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    library.cache_clear()
+    with pytest.raises(ModuleNotFoundError, match="pip install 'jaxmeta"):
+        Server(whole)
+
+
 @pytest.fixture
 def server(whole, tmp_path):
     (tmp_path / "a").mkdir()
@@ -134,6 +152,16 @@ def test_another_name_for_it_is_refused(server, host):
 def test_nothing_can_be_sent_to_it(server, method):
     answer, _ = ask(server, method)
     assert answer.status == 405 and answer.headers["Allow"] == "GET, HEAD"
+
+
+def test_a_browser_that_has_gone_is_no_error(server, capfd):
+    for error in (ConnectionResetError(), BrokenPipeError(), KeyError("seen")):
+        try:
+            raise error
+        except Exception:
+            server.handle_error(None, ("127.0.0.1", 1))
+    shown = capfd.readouterr().err
+    assert "KeyError" in shown and "Reset" not in shown and "BrokenPipe" not in shown
 
 
 def test_what_cannot_be_shown_now_is_said(server, tmp_path):

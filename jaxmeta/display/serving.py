@@ -5,6 +5,7 @@ browser on this machine to fetch it under a name of its own (DNS rebinding), a r
 address itself as its host.
 """
 
+import sys
 from collections.abc import Callable
 from html import escape
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from jaxmeta.plain import plain
 from jaxmeta.record.error import JournalError
 from jaxmeta.record.journal import read
 from jaxmeta.report import page
+from jaxmeta.report.page.document import library
 
 LOOPBACK = "127.0.0.1"
 HEADERS = {
@@ -33,14 +35,22 @@ class Server(ThreadingHTTPServer):
 
     Raises:
       JournalError: there is no study.
-      OSError: the port is taken.
+      ModuleNotFoundError: vl-convert, which brings Vega-Lite, is not installed.
+      OSError: the port is taken, or is none.
     """
 
     daemon_threads = True
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         read(folder)
-        super().__init__((LOOPBACK, port), _Handler)
+        library()  # here, where it can be said that it is missing
+        try:
+            super().__init__((LOOPBACK, port), _Handler)
+        except (OSError, OverflowError) as error:
+            raise OSError(
+                f"the port must be free, from 1 to 65535, and {port} is not ({error}); "
+                "leave it out for a free one"
+            ) from error
         self._folder, self._lock = folder, Lock()
         self._made: tuple[str, str] = ("", "")
 
@@ -51,6 +61,11 @@ class Server(ThreadingHTTPServer):
     @property
     def hosts(self) -> set[str]:
         return {f"{name}:{self.server_port}" for name in (LOOPBACK, "localhost")}
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that has gone, as one does that loads the page anew, is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # pyright: ignore[reportArgumentType]
 
     def version(self) -> str:
         """Of what there is to be seen."""
