@@ -18,7 +18,7 @@ def evidence(folder: Path, lines: list[Line]) -> list[tuple[str, str]]:
     one, so the words say that it is a note.
     """
     sha = journal.digest(lines)
-    where, quoted = environments(lines)[-1], shlex.quote(str(folder))
+    where, quoted = environments(lines)[-1], plain(shlex.quote(str(folder)))
     finished = lines[-1]["line"] == "end"
     return [
         ("SHA-256 of the journal", sha),
@@ -44,7 +44,7 @@ def _environment(where: dict, count: int) -> list[tuple[str, str]]:
     )
     flags = where.get("xla_flags", "")
     found = [("versions", words), ("device", device), ("XLA flags", flags)]
-    found = [(name, said) for name, said in found if said]
+    found = [(name, plain(said)) for name, said in found if said]
     return [*found, ("environments", f"{count}, one after the other")] if count > 1 else found
 
 

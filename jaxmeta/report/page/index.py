@@ -147,7 +147,7 @@ def _table(root: Path, names: list[str], compared: list[Compared], steps: bool) 
     for name, one in zip(names, compared, strict=True):
         told, best = one.told, one.told.recommended
         cost = f"{_costs(one, steps)[-1]:,} {'steps' if steps else 'epochs'}"
-        link = quote(f"{os.path.relpath(one.folder.absolute(), root)}/report.html")
+        link = quote(os.fsencode(os.path.relpath(one.folder.absolute(), root) + "/report.html"))
         parts = "–" if one is first else _parting(first.lines, one.lines)
         cells = [
             told.task,
