@@ -38,6 +38,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    before = _journal(options.folder)
     verdict = verify.verify(
         options.folder,
         options.trainings,
@@ -46,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
         options.sample_seed,
         options.allow_download,
     )
-    _note(options.folder, verdict)
+    if before is not None:
+        _note(options.folder, before, verdict)
     if options.json:
         print(json.dumps(asdict(verdict), indent=2))
     else:
@@ -58,14 +60,20 @@ def run(options: argparse.Namespace) -> int:
     return {verify.IDENTICAL: 0, verify.DIFFERENT: 1}.get(verdict.answer, 3)
 
 
-def _note(folder: Path, verdict: verify.Verdict) -> None:
-    """Beside the record, for the page's evidence; nothing where the record cannot be read."""
+def _journal(folder: Path) -> str | None:
+    """Its digest, taken first: a study that runs may write on while it is checked, and a verdict
+    is of no more than was read. None where the record cannot be read."""
     with suppress(JournalError):
-        verdicts.note(
-            folder,
-            journal=digest(read(folder)),
-            answer=verdict.answer,
-            sentence=verdict.sentence,
-            jaxmeta=VERSION,
-            utc=datetime.now(UTC).isoformat(" ", "seconds"),
-        )
+        return digest(read(folder))
+
+
+def _note(folder: Path, journal: str, verdict: verify.Verdict) -> None:
+    """Beside the record, for the page's evidence."""
+    verdicts.note(
+        folder,
+        journal=journal,
+        answer=verdict.answer,
+        sentence=verdict.sentence,
+        jaxmeta=VERSION,
+        utc=datetime.now(UTC).isoformat(" ", "seconds"),
+    )
