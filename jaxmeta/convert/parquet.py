@@ -3,13 +3,16 @@
 from pathlib import Path
 
 from jaxmeta.convert.rows import rows
-from jaxmeta.record.journal import Line
+from jaxmeta.record.journal import Line, digest
 
 NAME = "decisions.parquet"
 
 
 def write(lines: list[Line], path: Path) -> None:
-    """A row a decision; the file's metadata name the study by the SHA-256 of its journal."""
+    """A row a decision; the file's metadata name the study by the SHA-256 of its journal.
+
+    A column has one type: a choice among names and numbers is written as texts.
+    """
     try:
         import pyarrow
         from pyarrow import parquet
@@ -17,7 +20,11 @@ def write(lines: list[Line], path: Path) -> None:
         raise ModuleNotFoundError(
             "Parquet needs pyarrow, and it is not installed: pip install 'jaxmeta[parquet]'"
         ) from error
-    from jaxmeta.record.journal import digest
 
-    table = pyarrow.Table.from_pylist(rows(lines))
+    found = rows(lines)
+    for name in found[0]:
+        types = {type(row[name]) for row in found} - {type(None)}
+        if len(types) > 1 and str in types:
+            found = [{**row, name: str(row[name])} for row in found]
+    table = pyarrow.Table.from_pylist(found)
     parquet.write_table(table.replace_schema_metadata({"study": digest(lines)}), path)

@@ -105,6 +105,15 @@ def test_parquet_has_types_and_curves(folder, told, tmp_path):
     assert table["curves"].to_pylist() == curves
 
 
+def test_a_choice_among_names_and_numbers_is_a_column_of_texts(tmp_path):
+    from pyarrow import parquet
+
+    space = Space(penalty=Choice("none", 1, 0.5))
+    write(tmp_path / "a", study_of(PosterRule(space, i_max=20, noprog_max=20)), scores())
+    table = parquet.read_table(convert(tmp_path / "a", "parquet", tmp_path))
+    assert set(table["values.penalty"].to_pylist()) == {"none", "1", "0.5"}
+
+
 def test_json_is_what_show_prints(folder, tmp_path):
     assert json.loads(convert(folder, "json", tmp_path).read_text()) == json.loads(
         json.dumps(to_json(read(folder)))
