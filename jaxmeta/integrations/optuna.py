@@ -158,7 +158,10 @@ class Sampler(BaseSampler):
 
     def _score(self, study: Study, state: TrialState, values: Sequence[float] | None) -> int:
         if len(study.directions) != 1:
-            raise ValueError("jaxmeta's tuners follow one score, and this study has several")
+            raise ValueError(
+                f"jaxmeta's tuners follow one score, and this study has {len(study.directions)}; "
+                "create it with one direction"
+            )
         if state != TrialState.COMPLETE or not values:
             return DIVERGED
         sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1

@@ -142,7 +142,7 @@ def test_it_says_what_does_not_fit():
     with pytest.raises(ValueError, match="leave enqueue_trial"):
         study.optimize(lambda trial: score(suggested(trial)), n_trials=2)
     several = optuna.create_study(directions=["maximize"] * 2, sampler=Sampler(SPACE, "random"))
-    with pytest.raises(ValueError, match="follow one score"):
+    with pytest.raises(ValueError, match="has 2; create it with one direction"):
         several.optimize(lambda trial: (suggested(trial)["a"], 1.0), n_trials=1)
     with pytest.raises(ValueError, match="keys must be one of"):
         Sampler(SPACE, keys="none")
