@@ -69,7 +69,6 @@ def html(folder: Path, lines: list[Line], version: str = "") -> str:
             "start": _start(drawn),
             "version": version,
         },
-        live=bool(version),
     )
 
 

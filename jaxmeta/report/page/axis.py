@@ -4,6 +4,7 @@ from jaxmeta.plain import plain
 from jaxmeta.report.limits import AXES
 from jaxmeta.report.moves import words
 from jaxmeta.report.page.panel import (
+    ALIKE,
     AT_CURSOR,
     CYCLE,
     MOVES,
@@ -12,6 +13,7 @@ from jaxmeta.report.page.panel import (
     Panel,
     Spec,
     at_i,
+    by_word,
     cursor_rule,
     faint,
 )
@@ -36,15 +38,8 @@ def panels(told: Story, heights: Heights) -> list[Panel]:
 
 def _values(told: Story, a: int, name: str, axis: Axis) -> Panel:
     x, y = at_i(told.chains), _line(told, a, axis)
-    color: Spec = {"value": CYCLE[0]}
-    shape: Spec = {"value": "circle"}
-    if axis.ordered and any(row.moves for row in told.rows):
-        named = {**MOVES, "": PALE}
-        shapes = ["triangle-up", "square", "triangle-down", "circle"]
-        scale = {"domain": list(named), "range": list(named.values())}
-        legend = {"title": None, "labelExpr": "datum.value === '' ? 'not moved' : datum.value"}
-        color = {"field": f"w[{a}]", "type": "nominal", "scale": scale, "legend": legend}
-        shape = {**color, "scale": {"domain": list(named), "range": shapes}}
+    walks = axis.ordered and any(row.moves for row in told.rows)
+    look = by_word(f"w[{a}]", {**MOVES, "": PALE}, "not moved") if walks else ALIKE
     point = {"type": "point", "filled": True, "size": 45 if len(told.rows) < 200 else 16}
     layers: list[Spec] = [
         {
@@ -53,7 +48,7 @@ def _values(told: Story, a: int, name: str, axis: Axis) -> Panel:
         },
         {
             "mark": point,
-            "encoding": {"x": x, "y": y, "color": color, "shape": shape, "opacity": faint(0.9)},
+            "encoding": {"x": x, "y": y, **look, "opacity": faint(0.9)},
         },
         cursor_rule(told.chains),
         {

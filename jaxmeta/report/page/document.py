@@ -29,15 +29,14 @@ def document(
     sections: Iterable[str],
     panels: Iterable[Panel],
     data: dict[str, Any],
-    live: bool = False,
 ) -> str:
     """A page that shows `panels`.
 
     Args:
       title, lead: plain text: the headline and what follows it.
       sections: HTML that stands after the panels, its texts escaped.
-      data: what the page's script needs besides the panels: see page.js.
-      live: the script asks its server for changes.
+      data: what the page's script needs besides the panels: see page.js. With a "version" the
+        script asks its server whether it is still that one.
     """
     panels = list(panels)
     drawn = {
@@ -52,7 +51,7 @@ def document(
             "script-src " + " ".join(map(_hash, scripts)),
             "style-src 'unsafe-inline'",
             "img-src data:",
-            *(["connect-src 'self'"] if live else []),
+            *(["connect-src 'self'"] if data.get("version") else []),
             "base-uri 'none'",
             "form-action 'none'",
         ]
@@ -60,7 +59,7 @@ def document(
     figures = "\n".join(map(_figure, panels))
     words = "\n".join(f"<p>{html.escape(line)}</p>" for line in lead)
     control = text("cursor.html") if data.get("rows") else ""
-    data = {**data, "panels": drawn, "live": live}
+    data = {**data, "panels": drawn}
     run = "\n".join(f"<script>{script}</script>" for script in scripts)
     return f"""<!doctype html>
 <html lang="en">

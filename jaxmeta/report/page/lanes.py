@@ -12,32 +12,27 @@ NEVER = 1e-9  # seconds
 
 
 def panels(folder: Path) -> list[Panel]:
-    """Nothing where no times were kept."""
+    """Nothing where one trial ran after the other, or where no times were kept."""
     times = timeline(folder)
-    if not times:
+    most = max((one["lanes"] for one in times), default=1)
+    if most == 1:
         return []
-    x: Spec = {"field": "t", "type": "quantitative", "title": "seconds"}
-    most = max(one["lanes"] for one in times)
     busy: Spec = {
         "data": {"name": "times"},
         "height": 110,
-        "layer": [
-            {
-                "mark": {"type": "rect", "color": CYCLE[0], "opacity": 0.75},
-                "encoding": {
-                    "x": x,
-                    "x2": {"field": "to"},
-                    "y": {
-                        "field": "busy",
-                        "type": "quantitative",
-                        "title": "busy lanes",
-                        "scale": {"domain": [0, most]},
-                        "axis": {"tickMinStep": 1},
-                    },
-                    "y2": {"datum": 0},
-                },
+        "mark": {"type": "rect", "color": CYCLE[0], "opacity": 0.75},
+        "encoding": {
+            "x": {"field": "t", "type": "quantitative", "title": "seconds"},
+            "x2": {"field": "to"},
+            "y": {
+                "field": "busy",
+                "type": "quantitative",
+                "title": "busy lanes",
+                "scale": {"domain": [0, most]},
+                "axis": {"tickMinStep": 1},
             },
-        ],
+            "y2": {"datum": 0},
+        },
     }
     counts: Spec = {
         "data": {"name": "times"},

@@ -166,7 +166,7 @@
     document.addEventListener("keydown", keys);
     show();
   }
-  if (page.live) setTimeout(changes, 1000);
+  if (page.version) setTimeout(changes, 1000);
   addEventListener("beforeprint", drawAll);
   window.jaxmeta = { ready, drawAll, page, views, get cursor() { return cursor; }, get chosen() { return chosen; } };
 })();

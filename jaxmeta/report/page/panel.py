@@ -53,6 +53,8 @@ CONFIG: Spec = {
     "text": {"color": INK},
 }
 GREEN, PURPLE, PALE = "#009E73", "#CC79A7", "#999999"
+SHAPES = ("triangle-up", "square", "triangle-down", "circle")
+ALIKE: Spec = {"color": {"value": CYCLE[0]}, "shape": {"value": "circle"}}  # nothing has a word
 
 
 class Panel(NamedTuple):
@@ -80,6 +82,19 @@ class Panel(NamedTuple):
 def faint(shown: float, hidden: float = 0.05) -> Spec:
     """Opacity: of what no brush has chosen it is `hidden`."""
     return {"condition": {"test": SEEN, "value": shown}, "value": hidden}
+
+
+def by_word(field: str, colours: dict[str, str], none: str) -> Spec:
+    """Colour and shape of marks by the word in `field`, one of the four of `colours`; `none` is
+    what the legend calls the empty one."""
+    words = list(colours)
+    color: Spec = {
+        "field": field,
+        "type": "nominal",
+        "scale": {"domain": words, "range": list(colours.values())},
+        "legend": {"title": None, "labelExpr": f"datum.value === '' ? '{none}' : datum.value"},
+    }
+    return {"color": color, "shape": {**color, "scale": {"domain": words, "range": [*SHAPES]}}}
 
 
 def at_i(chains: int) -> Spec:

@@ -1,6 +1,7 @@
 """Panel: the score of each decision, the best one so far, and what is recommended."""
 
 from jaxmeta.report.page.panel import (
+    ALIKE,
     AT_CURSOR,
     GREEN,
     HEIGHT,
@@ -11,34 +12,34 @@ from jaxmeta.report.page.panel import (
     Panel,
     Spec,
     at_i,
+    by_word,
     cursor_rule,
     faint,
 )
-from jaxmeta.report.story import Row, Story
+from jaxmeta.report.story import Story
 
 OUTCOMES = {"better": MOVES["up"], "equal": "#56B4E9", "worse": MOVES["down"], "": PALE}
-SHAPES = ("triangle-up", "square", "triangle-down", "circle")
+STAR = (
+    "M0,-1L0.235,-0.324L0.951,-0.309L0.38,0.124L0.588,0.809L0,0.4L-0.588,0.809L-0.38,0.124"
+    "L-0.951,-0.309L-0.235,-0.324Z"
+)
 
 
 def panels(told: Story, heights: Heights) -> list[Panel]:
     x, y = at_i(told.chains), heights.axis("y", told.meaning)
     walks = any(row.better is not None for row in told.rows)
-    color: Spec = {"value": MOVES["up"]}
-    shape: Spec = {"value": "circle"}
-    if walks:
-        names = list(OUTCOMES)
-        scale = {"domain": names, "range": list(OUTCOMES.values())}
-        legend = {"title": None, "labelExpr": "datum.value === '' ? 'first' : datum.value"}
-        color = {"field": "o", "type": "nominal", "scale": scale, "legend": legend}
-        shape = {**color, "scale": {"domain": names, "range": list(SHAPES)}}
-    best = {"best": told.best_score, "recommended": told.recommended}
-    marks = [
-        _ring(told, row, size, colour, shape_)
-        for row, size, colour, shape_ in (
-            (best["best"], 380, PURPLE, "circle"),
-            (best["recommended"], 200, GREEN, STAR),
-        )
-        if row is not None and row.score.value is not None
+    look = by_word("o", OUTCOMES, "first") if walks else ALIKE
+    ring: Spec = {"size": 380, "color": PURPLE, "shape": "circle", "filled": False}
+    star: Spec = {"size": 200, "color": GREEN, "shape": STAR, "filled": True}
+    marked = [
+        {
+            "transform": [{"filter": f"datum.n === {n}"}],
+            "mark": {"type": "point", "strokeWidth": 2, "opacity": 1, **mark},
+            "encoding": {"x": x, "y": y},
+        }
+        for one, mark in ((told.best_score, ring), (told.recommended, star))
+        for n, row in enumerate(told.rows)
+        if row is one and row.score.value is not None
     ]
     layers: list[Spec] = [
         {
@@ -53,7 +54,7 @@ def panels(told: Story, heights: Heights) -> list[Panel]:
             "params": [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}],
             "transform": [{"filter": "datum.y !== null"}],
             "mark": {"type": "point", "filled": True, "size": 60 if len(told.rows) < 200 else 24},
-            "encoding": {"x": x, "y": y, "color": color, "shape": shape, "opacity": faint(0.9)},
+            "encoding": {"x": x, "y": y, **look, "opacity": faint(0.9)},
         },
         {
             "transform": [{"filter": "datum.y === null"}],
@@ -67,7 +68,7 @@ def panels(told: Story, heights: Heights) -> list[Panel]:
             },
             "encoding": {"x": x, "y": {"value": HEIGHT - 6}},
         },
-        *(layer(x, y) for layer in marks),
+        *marked,
         cursor_rule(told.chains),
         {
             "transform": [AT_CURSOR],
@@ -81,32 +82,3 @@ def panels(told: Story, heights: Heights) -> list[Panel]:
         "diverged. Drag over decisions to choose them in all panels."
     )
     return [Panel("scores", "Scores", caption, {"layer": layers, "height": HEIGHT}, brush="rows")]
-
-
-STAR = (
-    "M0,-1L0.235,-0.324L0.951,-0.309L0.38,0.124L0.588,0.809L0,0.4L-0.588,0.809L-0.38,0.124"
-    "L-0.951,-0.309L-0.235,-0.324Z"
-)
-
-
-def _ring(told: Story, row: Row, size: int, color: str, shape: str):
-    """A mark at the decision `row`."""
-    n = next(n for n, one in enumerate(told.rows) if one is row)
-
-    def layer(x: Spec, y: Spec) -> Spec:
-        filled = shape == STAR
-        return {
-            "transform": [{"filter": f"datum.n === {n}"}],
-            "mark": {
-                "type": "point",
-                "size": size,
-                "shape": shape,
-                "filled": filled,
-                "color": color,
-                "strokeWidth": 2,
-                "opacity": 1,
-            },
-            "encoding": {"x": x, "y": y},
-        }
-
-    return layer
