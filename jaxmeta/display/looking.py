@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxmeta.display.bars import BAR
+from jaxmeta.display.watching import say
 from jaxmeta.plain import plain
 from jaxmeta.record.journal import NAME, TIMES, Line, read
 from jaxmeta.record.verdicts import NAME as VERDICTS
@@ -100,8 +101,7 @@ def _say(console: Console, told: Story, already: int) -> Story:
         test = "" if told.test is None else f"; test: {told.test}"
         lines.append(f"recommended: {show_values(best.values)}; score: {best.score}{test}")
     for line in lines:
-        words = plain(line).encode(console.encoding, "replace").decode(console.encoding)
-        print(words, file=console.file, flush=True)
+        say(console, line)
     return told
 
 

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 
-from jaxmeta.display.watching import Watching, lanes
-from jaxmeta.plain import plain
+from jaxmeta.display.watching import Watching, lanes, say
 from jaxmeta.record.journal import Line
 from jaxmeta.report.moves import Move, read_moves
 from jaxmeta.report.story import Row
@@ -37,8 +36,7 @@ class Plain(Watching):
     def __exit__(self, *_: object) -> None: ...
 
     def _say(self, words: str) -> None:
-        encoding, file = self._console.encoding, self._console.file
-        print(plain(words).encode(encoding, "replace").decode(encoding), file=file, flush=True)
+        say(self._console, words)
 
     def asked(self, decision: Decision, use: "Utilization") -> None:
         self._decision, self._use = decision, use

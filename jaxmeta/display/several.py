@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from jaxmeta.plain import plain
+from jaxmeta.display.watching import say
 from jaxmeta.record.journal import Line, read
 from jaxmeta.report.score import read_score
 from jaxmeta.report.seeds import table
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Seed:
     """Looks on at the study of one seed."""
 
-    def __init__(self, say: Callable[[str], None], seed: int, study: "Study") -> None:
-        self._say, self._seed = say, seed
+    def __init__(self, console: Console, seed: int, study: "Study") -> None:
+        self._console, self._seed = console, seed
         self._of = study.configuration()["score"]["of"].get(study.scored_on)
         self._decision: Decision | None = None
 
@@ -35,21 +35,16 @@ class Seed:
         assert self._decision is not None
         asked, score = self._decision.suggestion, read_score(line["score"], self._of)
         chain = f"chain {line['chain']}, " if line["chain"] else ""
-        self._say(f"seed {self._seed}: {chain}i = {asked.i}, {show_values(asked.values)}: {score}")
+        where = f"seed {self._seed}: {chain}i = {asked.i}"
+        say(self._console, f"{where}, {show_values(asked.values)}: {score}")
 
     def ended(self, line: Line) -> None:
-        self._say(f"seed {self._seed}: finished")
+        say(self._console, f"seed {self._seed}: finished")
 
 
 def seeds(console: Console) -> "Callable[[int, Study], Seed]":
     """Who looks on, by seed and study."""
-
-    def say(words: str) -> None:
-        file = console.file
-        print(plain(words).encode(console.encoding, "replace").decode(console.encoding), file=file)
-        file.flush()
-
-    return lambda seed, study: Seed(say, seed, study)
+    return lambda seed, study: Seed(console, seed, study)
 
 
 def summary(console: Console, folders: Mapping[int, Path]) -> None:

@@ -1,7 +1,11 @@
-"""What both displays keep: the lines of a record as they come, and what `report` makes of them."""
+"""What the displays share: the lines of a record as they come, what `report` makes of them, and how
+a line is said."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich.console import Console
+
+from jaxmeta.plain import plain
 from jaxmeta.record.journal import Line
 from jaxmeta.record.lines import show
 from jaxmeta.report.score import Score, read_score
@@ -46,6 +50,12 @@ class Watching:
         """How many programs were compiled; nothing where one is enough for the whole space."""
         variants = self.story.space.variants
         return f"{use.programs} of at most {variants} compiled" if variants > 1 else ""
+
+
+def say(console: Console, words: str) -> None:
+    """A line for the file of `console`; what its encoding has not is replaced."""
+    shown = plain(words).encode(console.encoding, "replace").decode(console.encoding)
+    print(shown, file=console.file, flush=True)
 
 
 def lanes(use: "Utilization") -> str:

@@ -55,7 +55,7 @@ def table(told: Story, rows: Iterable[Row]) -> str:
             str(row.i),
             *map(show, row.values.values()),
             str(row.score),
-            " ".join(f"{one.best_epoch}/{len(one.curve)}" for one in row.trainings),
+            row.epochs,
             f"{row.outcome}{' ★' if row is told.recommended else ''}",
         )
         for row in rows

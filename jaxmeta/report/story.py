@@ -49,6 +49,11 @@ class Row(NamedTuple):
         found = [value for value in values if value is not None]
         return statistics.stdev(found) if len(found) == len(values) > 1 else None
 
+    @property
+    def epochs(self) -> str:
+        """The best epoch of each replicate, and of how many."""
+        return " ".join(f"{one.best_epoch}/{len(one.curve)}" for one in self.trainings)
+
 
 class Story(NamedTuple):
     """A study, finished or not."""

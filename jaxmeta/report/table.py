@@ -141,14 +141,10 @@ def _outcome(told: Story) -> list[Column]:
     columns = [Column("score", lambda row: str(row.score), right=True)]
     if told.replicates > 1:
         columns.append(Column("±", lambda row: show_spread(told, row), right=True))
-    columns.append(Column("epoch", _epochs, right=True))
+    columns.append(Column("epoch", lambda row: row.epochs, right=True))
     if _walks(told):
         columns.append(Column("", lambda row: row.outcome))
     return [*columns, Column("", lambda row: _notes(told, row))]
-
-
-def _epochs(row: Row) -> str:
-    return " ".join(f"{one.best_epoch}/{len(one.curve)}" for one in row.trainings)
 
 
 def _notes(told: Story, row: Row) -> str:

@@ -29,7 +29,6 @@ def rows(told: Story, heights: Heights) -> list[dict[str, Any]]:
         if row.chain not in best or _value(row) > _value(best[row.chain]):
             best[row.chain] = row
         placed = list(zip(told.space.axes, row.position, row.values.values(), strict=True))[:AXES]
-        epochs = " ".join(f"{one.best_epoch}/{len(one.curve)}" for one in row.trainings)
         found.append(
             {
                 "n": n,
@@ -39,7 +38,9 @@ def rows(told: Story, heights: Heights) -> list[dict[str, Any]]:
                 "s": str(row.score),
                 "best": heights(best[row.chain].score),
                 "o": row.outcome,
-                "epochs": epochs if len(epochs) < LETTERS else f"{len(row.trainings)} trials",
+                "epochs": row.epochs
+                if len(row.epochs) < LETTERS
+                else f"{len(row.trainings)} trials",
                 "revisits": row.revisits,
                 "seen": where.get((row.chain, row.revisits)),
                 "v": [plain(show(value), LETTERS) for _, _, value in placed],
