@@ -1,6 +1,6 @@
 """The manual's pictures of the page: `python docs/pictures.py`, with playwright and chromium.
 
-A study of spirals on four hyperparameters (a minute or two), photographed light, dark and on a
+three_way on four hyperparameters of spirals (a minute or two), photographed light, dark and on a
 phone.
 """
 
@@ -30,7 +30,9 @@ SHOTS = {  # name: scheme, width, height, and how far down
 def main() -> None:
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root) / "spirals"
-        jaxmeta.tune("spirals", SPACE, epochs=8, i_max=48, out=folder, show=False)
+        jaxmeta.tune(
+            "spirals", SPACE, tuner="three_way", epochs=8, i_max=48, out=folder, show=False
+        )
         path = page.write(folder)
         with sync_playwright() as playwright:
             chromium = shutil.which("chromium")
