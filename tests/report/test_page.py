@@ -1,20 +1,23 @@
 """The page, from its record alone: in a headless Chromium where there is one."""
 
+import copy
 import json
+import os
 import re
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from jaxmeta import cli
+from jaxmeta import cli, verify
 from jaxmeta.plain import plain
 from jaxmeta.record import verdicts
-from jaxmeta.record.journal import TIMES, digest, read
+from jaxmeta.record.journal import NAME, TIMES, digest, read
 from jaxmeta.report import page
-from jaxmeta.report.page import index, shares
+from jaxmeta.report.page import index, lanes, shares
 from jaxmeta.report.page.document import to_json
 from jaxmeta.report.page.lanes import timeline
 from jaxmeta.report.story import story
@@ -23,6 +26,11 @@ from jaxmeta.tuning import PosterRule, Random, ThreeWay
 from tests.report.lines import EIGHT, FOUR, LOG, study_of, write
 from tests.report.test_hostile import NAMES, named
 
+# The marks of a panel that stand for data; null: it has no height.
+MARKS = """(() => { const found = [], walk = (mark) => mark.items.forEach((item) => {
+    if (item.items) item.items.forEach(walk);
+    else if (mark.role === "mark") found.push({type: mark.marktype, y: item.y ?? null}) });
+    walk(jaxmeta.views.get("%s").scenegraph().root); return found })()"""
 CHROMIUM = shutil.which("chromium")
 browsers = pytest.mark.skipif(
     not CHROMIUM, reason="chromium is not installed: apt install chromium"
@@ -41,6 +49,13 @@ def scores(seed=0):
     return train
 
 
+def times(rows, lanes=2):
+    """What is kept beside a record; `rows` name what is not that of the others."""
+    entry = {"lanes": lanes, "trials": 1, "needed_seconds": 1, "elapsed": 1, "busy_seconds": 1}
+    entry |= {"hits": 1, "misses": 0}
+    return "".join(json.dumps(entry | row) + "\n" for row in rows)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """Studies of one, four and eight axes, in a folder of their own."""
@@ -52,6 +67,9 @@ def folders(tmp_path_factory):
     }
     for name, tuner in tuners.items():
         write(root / name, study_of(tuner), scores())
+    (root / "eight" / TIMES).write_text(
+        times({"elapsed": n, "busy_seconds": n * n / 2} for n in (1, 2, 3))
+    )
     return root
 
 
@@ -109,6 +127,7 @@ def test_every_panel_is_there_with_the_records_numbers(opened, folders, request)
     opened.run("jaxmeta.drawAll()")
     panels = {"scores", "shares", "curves"} | ({"parallel"} if told.space.d >= 3 else set())
     panels |= {f"{kind}{a}" for kind in ("axis", "masses") for a in range(told.space.d)}
+    panels |= {"lanes", "ahead"} if name == "eight" else set()
     assert set(opened.value("[...jaxmeta.views.keys()]")) == panels
     rows = opened.value("jaxmeta.page.rows")
     assert [row["s"] for row in rows] == [str(row.score) for row in told.rows]
@@ -122,6 +141,12 @@ def test_every_panel_is_there_with_the_records_numbers(opened, folders, request)
             return new Set(new Uint32Array(data.buffer)).size }})()"""
         )
         assert colours > 10, panel
+        marks = opened.value(MARKS % panel)
+        assert len({mark["y"] for mark in marks if mark["y"] is not None}) > 1, panel
+        if panel.startswith(("scores", "axis", "masses")):
+            assert "rule" in {mark["type"] for mark in marks}, panel  # through the cursor
+        if panel.startswith(("scores", "axis")):
+            assert sum(mark["type"] == "symbol" for mark in marks) >= len(rows), panel
     words = opened.tab.inner_text("body")
     assert told.recommended and str(told.recommended.score) in words and told.ending in words
     assert digest(read(folders / name)) in opened.tab.inner_text("#evidence")
@@ -279,18 +304,33 @@ def test_shares_are_those_of_kruskal_and_wallis(tmp_path):
 
 
 def test_the_timeline_goes_on_with_each_process(tmp_path):
-    entry = {"lanes": 2, "trials": 1, "needed_seconds": 1}
     rows = [
         {"elapsed": 2.0, "busy_seconds": 3.0, "hits": 0, "misses": 1},
         {"elapsed": 4.0, "busy_seconds": 5.0, "hits": 2, "misses": 1},
         {"elapsed": 1.0, "busy_seconds": 2.0, "hits": 1, "misses": 0},
     ]
-    (tmp_path / TIMES).write_text("".join(json.dumps(entry | row) + "\n" for row in rows))
+    (tmp_path / TIMES).write_text(times(rows))
     assert [tuple(one.values()) for one in timeline(tmp_path)] == [
         (0, 2, 2, 1.5, 0, 1),
         (2, 4, 2, 1, 2, 1),
         (4, 5, 2, 2, 3, 1),
     ]
+    assert [panel.name for panel in lanes.panels(tmp_path)] == ["lanes", "ahead"]
+    (tmp_path / TIMES).write_text(times(rows, lanes=1))
+    assert lanes.panels(tmp_path) == []  # one trial after the other
+
+
+def test_the_evidence_is_text_whatever_the_environment_holds(folders, tmp_path):
+    folder = tmp_path / os.fsdecode(b"a\xff")  # no UTF-8
+    shutil.copytree(folders / "one", folder)
+    for value in ("\ud800 \x1b \u202e", 5, ["x"], {"x": None}):
+        lines = copy.deepcopy(read(folder))
+        lines[0]["environment"] = dict.fromkeys(("python", "cpu", "xla_flags"), value)
+        made = page.html(folder, lines)
+        made.encode()
+        assert not re.search("[\x1b\u202e]", made)
+    path = index.write([folder, folders / "one"], [read(folder)] * 2)
+    assert "/a%FF/report.html" in path.read_text()
 
 
 def test_the_last_verdict_is_shown_with_the_journal_that_it_is_of(folders, tmp_path):
@@ -305,6 +345,24 @@ def test_the_last_verdict_is_shown_with_the_journal_that_it_is_of(folders, tmp_p
     with open(tmp_path / "a" / verdicts.NAME, "a") as file:
         file.write('[1]\n{"journal": 1}\n{"torn')
     assert "of another journal" in page.html(tmp_path / "a", lines)
+
+
+def test_a_verdict_is_of_the_journal_that_was_read(tmp_path, monkeypatch, capsys):
+    """And not of what a running study has written since."""
+    write(tmp_path / "a", study_of(ThreeWay(LOG, i_max=3)), scores())
+    path = tmp_path / "a" / NAME
+    raws = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(raws[:2]))
+
+    def check(*_):
+        path.write_bytes(b"".join(raws))
+        return verify.Verdict()
+
+    monkeypatch.setattr(verify, "verify", check)
+    assert cli.main(["verify", str(tmp_path / "a")]) == 0
+    capsys.readouterr()
+    found = verdicts.last(tmp_path / "a")
+    assert found is not None and found["journal"] == sha256(b"".join(raws[:2])).hexdigest()
 
 
 def test_several_studies_have_an_index(folders, capsys):
