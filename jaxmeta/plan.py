@@ -26,6 +26,7 @@ from jaxmeta.score import FLOAT, to_rank
 from jaxmeta.trial import Position, Result, Trial, parse
 from jaxmeta.tuning import Chains
 
+LONGEST = 1e9  # seconds of a training: thirty years
 ENOUGH = 1.02  # times the shortest: what takes no longer is as good
 
 
@@ -85,7 +86,16 @@ def plan(
 
 
 def by_lot(seconds: float, kind: str) -> Training:
-    """Nothing was run yet: each takes so many seconds, and scores are drawn by lot."""
+    """Nothing was run yet: each takes so many seconds, and scores are drawn by lot.
+
+    Raises:
+      ValueError: no training takes so long.
+    """
+    if not 0 < seconds <= LONGEST:
+        raise ValueError(
+            f"a training must take more than 0 seconds and at most {LONGEST:g}, got {seconds:g}; "
+            "mend it"
+        )
 
     def training(study: int, trial: Trial) -> Measured:
         drawn = int.from_bytes(hashlib.sha256(f"{study} {trial}".encode()).digest()[:2], "big")

@@ -7,7 +7,7 @@ import pytest
 from experiments.sleeper import SPACE, for_seconds
 from jaxmeta import PosterRule, Study, cli, plan
 from jaxmeta.record.error import JournalError
-from jaxmeta.record.journal import TIMES, read
+from jaxmeta.record.journal import NAME, TIMES, read
 from jaxmeta.running import Means, run
 from jaxmeta.score import FLOAT
 from jaxmeta.trial import Trial
@@ -95,10 +95,16 @@ def test_without_times_there_is_none(recorded, tmp_path):
         (["spirals"], "say --seconds-per-training"),
         (["spirals", "--seconds-per-training", "1", "--seeds", "x"], "seeds are written as"),
         (["{folder}", "--p-eps", "0.1"], "leave out --p-eps"),
+        (["{folder}", "--score", "test", "--no-prior"], "leave out --score, --no-prior"),
+        (["{unbegun}"], "must hold a study that has begun"),
+        (["spirals", "--seconds-per-training", "nan"], "got nan"),
+        (["{folder}", "--seconds-per-training", "0"], "got 0"),
     ],
 )
-def test_bad_input_is_one_sentence(recorded, arguments, words, capsys):
-    assert cli.main(["plan", *(word.format(folder=recorded) for word in arguments)]) == 2
+def test_bad_input_is_one_sentence(recorded, tmp_path, arguments, words, capsys):
+    (tmp_path / NAME).touch()
+    given = [word.format(folder=recorded, unbegun=tmp_path) for word in arguments]
+    assert cli.main(["plan", *given]) == 2
     assert words in capsys.readouterr().err
 
 

@@ -71,7 +71,12 @@ def _begun(folder: Path, options: argparse.Namespace):
             f"{folder} holds a study, whose record says what it is; leave out {', '.join(said)}"
         )
     homes = list(folders(folder).values()) or [folder]
-    records = [(read(home), home) for home in homes]
+    records = [(lines, home) for home in homes if (lines := read(home))]
+    if not records:
+        raise ValueError(
+            f"{folder} must hold a study that has begun, and the first line of its journal is not "
+            "written yet; wait for it, or name the task and --seconds-per-training"
+        )
     first, *_ = (lines[0] for lines, _ in records)
     tuner = from_record(first["tuner"], space_of(first))
     numbers = [lines[0]["seed"] for lines, _ in records]
@@ -82,13 +87,13 @@ def _begun(folder: Path, options: argparse.Namespace):
         exact = record.kind_of(first) == FLOAT
         return [of_record({**first, "seed": seed}, tuner, exact) for seed in numbers]
 
-    if options.seconds_per_training:
+    if options.seconds_per_training is not None:
         return chains, plan.by_lot(options.seconds_per_training, record.kind_of(first))
     return chains, plan.of_records(records)
 
 
 def _not_begun(options: argparse.Namespace):
-    if not options.seconds_per_training:
+    if options.seconds_per_training is None:
         raise ValueError(
             f"{options.what} is no folder with a {NAME}, so nothing is known of the time that a "
             "training takes; say --seconds-per-training"

@@ -173,10 +173,11 @@ def study_of(options: argparse.Namespace) -> study.Study:
 
 
 def said(options: argparse.Namespace) -> list[str]:
-    """Those of `add_study`'s options that were given, but for seeds."""
-    names = {**_tuner_options(), **STUDY, **TRAINING, **SET, **LANES, **TASK}
-    lists = [name for name in ("tune", "set", "tuner", "preset") if getattr(options, name)]
-    return [_flag(name) for name in [*lists, *_given(options, names)]]
+    """Those of `add_study`'s options that were given, but for `--seeds`."""
+    command = argparse.ArgumentParser()
+    add_study(command)
+    silent = {**vars(command.parse_args([])), "seeds": options.seeds}
+    return [_flag(name) for name, value in silent.items() if getattr(options, name) != value]
 
 
 def _pair(text: str, parse: Any, alone: bool = False) -> tuple[str, Axis | Any | None]:
