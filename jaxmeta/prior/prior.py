@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 
 from jaxmeta.prior import lattice
 from jaxmeta.record import files, rules, schema
-from jaxmeta.record.error import JournalError
+from jaxmeta.record.error import JournalError, shown
 from jaxmeta.record.journal import read
 from jaxmeta.record.lines import decisions, kind_of, rank
 from jaxmeta.space import Space
@@ -105,22 +105,26 @@ class Prior:
             ) from None
         if len(content) > files.LINE:
             raise JournalError(f"{path} has more than {files.LINE} bytes; name another file")
-        return cls.from_text(content)
+        try:
+            return cls.from_text(content)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
     @classmethod
     def from_text(cls, text: str | bytes) -> Self:
         """The prior that was written as `text`; a ValueError if none was."""
         try:
-            given = json.loads(text)
+            given = json.loads(text, object_pairs_hook=_once)
             FORM(given, "")
         except rules.Unfit as unfit:
             raise ValueError(
-                f"a prior must have {unfit.at or 'its fields'} = {unfit.expected}; "
-                "make it again with `jaxmeta prior build`"
+                f"a prior must have {unfit.at or 'its fields'} = {unfit.expected}, and has "
+                f"{shown(unfit.value)}; make it again with `jaxmeta prior build`"
             ) from None
         except (ValueError, RecursionError):
             raise ValueError(
-                "a prior is a file of JSON, and this is none; make one with `jaxmeta prior build`"
+                "a prior is JSON in which no name stands twice, and this is none; make one with "
+                "`jaxmeta prior build`"
             ) from None
         return cls(
             tuple(
@@ -177,6 +181,14 @@ class Prior:
         if not tasks:
             return None
         return Earlier(self.digest, tuple(sources), tuple(left_out), tuple(tasks))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; a ValueError if a name stands in it twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def _row(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxmeta import tuning
-from jaxmeta.prior.prior import Prior
+from jaxmeta.prior.prior import Prior, Task, of_record
 from jaxmeta.record.journal import NAME
 from jaxmeta.space import Space
 from jaxmeta.space.ranges import Range
@@ -24,13 +24,15 @@ def shipped() -> Prior:
 def of_words(words: Sequence[str]) -> Prior:
     """The prior of folders of studies, of patterns of such folders, and of files of priors.
 
-    Of a pattern's folders those count that hold a journal.
+    Of a pattern's folders those count that hold a journal; a study with fewer than two trainings
+    tells nothing.
 
     Raises:
-      ValueError: a pattern meets no study, or there are more tasks than a prior has room for.
+      ValueError: a pattern meets no study, a file is no prior, or there are no tasks or more than a
+        prior has room for.
       JournalError: a folder holds no study.
     """
-    tasks = []
+    tasks: list[Task] = []
     for word in words:
         found = [word]
         if glob(word) != [word]:
@@ -38,8 +40,10 @@ def of_words(words: Sequence[str]) -> Prior:
             if not found:
                 raise ValueError(f"{word:.200} meets no study; name a folder of `jaxmeta tune`")
         for one in found:
-            file = Path(one).is_file()
-            tasks += (Prior.load(one) if file else Prior.from_records([one])).tasks
+            if Path(one).is_file():
+                tasks += Prior.load(one).tasks
+            elif task := of_record(Path(one)):
+                tasks.append(task)
     return Prior.of(tasks)
 
 

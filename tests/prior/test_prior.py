@@ -13,7 +13,7 @@ from jaxmeta.record.error import JournalError
 from jaxmeta.record.journal import read
 from jaxmeta.space import Choice, Linear, Log, Space, Values
 from jaxmeta.space.ranges import Range
-from jaxmeta.tuning import RankGP, ThreeWay, from_record, to_record
+from jaxmeta.tuning import Random, RankGP, ThreeWay, from_record, to_record
 from tests.report.lines import LOG, study_of, write
 
 SPACE = Space(rate=Log(1e-4, 1.0), size=Values(16, 32, 64), how=Choice("adam", "sgd"))
@@ -52,6 +52,17 @@ def test_a_record_becomes_a_task_with_values_and_shares(tmp_path):
         assert row.values[LOG.names[0]] == LOG.values(line["position"])[LOG.names[0]]
 
 
+def test_a_study_that_has_only_begun_tells_nothing_and_hides_no_other(tmp_path):
+    for name, n in (("a", 1), ("b", 5)):
+        write(tmp_path / name, study_of(Random(LOG, n), test=False), lambda asked: [asked.i] * 4)
+    pattern = str(tmp_path / "?")
+    assert len(prior_tuner.of_words([pattern]).tasks) == 1
+    with pytest.raises(ValueError, match="two trainings or more, got 0"):
+        prior_tuner.of_words([str(tmp_path / "a")])
+    with pytest.raises(ValueError, match="meets no study"):
+        prior_tuner.of_words([str(tmp_path / "c*")])
+
+
 def test_shares_are_ranks_with_ties_at_half():
     assert shares([5, 1, 5, 9]) == [2048, 512, 2048, 3584]
 
@@ -78,12 +89,27 @@ def test_a_file_gives_the_same_prior_back_and_its_digest_is_of_its_text(tmp_path
         prior(*ROWS).text.replace("a task", "a\\u001b[2J"),
         prior(*ROWS).text.replace('"adam"', '{"a": {"b": 1}}'),
         prior(*ROWS).text.replace("0.01", "NaN"),
+        prior(*ROWS).text.replace("0.01", "1e400"),
+        prior(*ROWS).text.replace("4000", "9" * 4000),
+        prior(*ROWS).text.replace("4000", "9" * 5000),
+        prior(*ROWS).text.replace('"share": 4000', '"share": 3999, "share": 4000'),
         prior(*ROWS, *ROWS * 20).text,
     ],
 )
 def test_a_strangers_file_of_another_form_is_met_at_the_door(text):
     with pytest.raises(ValueError, match="a prior"):
         Prior.from_text(text)
+
+
+def test_a_file_that_is_no_prior_is_named_with_what_was_expected_and_what_came(tmp_path):
+    file = tmp_path / "p.json"
+    file.write_text(prior(*ROWS).text.replace("4000", "4097"))
+    words = "p.json: a prior must have tasks.0.trainings.0.share = .* to 4096, and has 4097; make"
+    with pytest.raises(ValueError, match=words):
+        Prior.load(file)
+    file.write_bytes(b" " * (2**24 + 1))
+    with pytest.raises(JournalError, match="more than 16777216 bytes"):
+        Prior.load(file)
 
 
 def test_a_link_or_a_missing_file_is_no_prior(tmp_path):
