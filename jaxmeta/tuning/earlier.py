@@ -17,7 +17,7 @@ sums over 64 tasks stay below 2**29; there are at most 500,000 pairs, and 2**10 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -57,12 +57,9 @@ class Earlier:
     sources: tuple[str, ...]
     left_out: tuple[str, ...]
     tasks: tuple[tuple[Row, ...], ...]
-    _hash: list[int] = field(default_factory=list, repr=False, compare=False)
 
-    def __hash__(self) -> int:  # kept: JAX asks for it at each call of a compiled function
-        if not self._hash:
-            self._hash.append(hash((self.digest, self.tasks)))
-        return self._hash[0]
+    def __hash__(self) -> int:  # JAX asks for it at each call of a compiled function
+        return hash(self.digest)
 
     def check(self, space: Space) -> None:
         """Raise a ValueError unless this is a prior over `space`."""
@@ -73,7 +70,8 @@ class Earlier:
             isinstance(word, str) and word.isprintable() and len(word) <= LETTERS for word in words
         ):
             raise ValueError(
-                f"a prior names sources in at most {LETTERS} printable letters each; rename them"
+                f"a prior says where it is from and what was left out in at most {2 * TASKS} texts "
+                f"of {LETTERS} printable letters, got {str(words):.100}; shorten them"
             )
         if not 1 <= len(self.tasks) == len(self.sources) <= TASKS:
             raise ValueError(

@@ -14,14 +14,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from jaxmeta import keys
-from jaxmeta.trial import Position
 from jaxmeta.tuning.both import int32
 from jaxmeta.tuning.protocol import State, Tuner
 from jaxmeta.tuning.walk import Walk
 
 STEPS = 4  # futures that are followed, for each trial that is wanted
-
-Named = tuple[int, Position, int]  # iteration, position and replicate of a trial
 
 
 @runtime_checkable

@@ -37,7 +37,8 @@ class Foreseen(NamedTuple):
     """A trial that may be needed."""
 
     key: Key
-    probability: float  # of being needed; where keys are paired, in its likeliest iteration
+    # Of being needed. Where keys are paired: in its likeliest iteration, unless the tuner guesses.
+    probability: float
 
 
 class _Branches(NamedTuple):

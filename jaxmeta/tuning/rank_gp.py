@@ -52,15 +52,15 @@ class State(NamedTuple):
     alpha: Array  # int32[i_max], the weights of the posterior
     mean: Array  # int32[i_max], the posterior at the trials told
     best: Array  # int32[d], recommended
-    expected: Array  # the posterior at the trial asked for last, and its deviation, in units
+    expected: Array  # mean and deviation that were said of the trial asked for last
     deviation: Array
 
 
 class Asked(NamedTuple):
     position: Array
     r: Array
-    mean: Array  # the posterior there, in units of 1 / 65536
-    deviation: Array
+    mean: Array  # of the posterior: at the best known position if again, else at the best candidate
+    deviation: Array  # at the best candidate; both in units of 1 / 65536
     again: Array  # bool: it is the best known position, under its next replicate
 
 
@@ -249,10 +249,8 @@ class RankGP:
         value = xp.take(16 * (own + mean) // (count + 1), first[:n])
         which = xp.argmax(xp.where(told & (scores[:n] != DIVERGED), value, LOW))
         best = xp.take(positions, which, axis=0)
-        after = State(
+        after = state._replace(
             i=i + 1,
-            position=state.position,
-            r=state.r,
             positions=positions,
             first=first,
             scores=scores,
@@ -263,8 +261,6 @@ class RankGP:
             alpha=_filled(alpha, self.i_max),
             mean=_filled(mean, self.i_max),
             best=best,
-            expected=state.expected,
-            deviation=state.deviation,
         )
         return after, Told(best, trust)
 
