@@ -92,7 +92,8 @@ def test_the_posterior_is_that_of_real_numbers_but_for_their_rounding(n, spread)
     alpha = gaussian.weights(inverse, t)
     assert abs(alpha / ONE - np.linalg.solve(exact, t / ONE)).max() < 0.1
     mean = gaussian.product(k, alpha) / ONE
-    assert abs(mean - k / ONE @ np.linalg.solve(exact, t / ONE)).max() < 0.01
+    # It is 0.0012 off after 150 trainings; with rows that are rounded down 0.0037.
+    assert abs(mean - k / ONE @ np.linalg.solve(exact, t / ONE)).max() < 0.002
     variance = 1 - (k * np.linalg.solve(exact, k / ONE)).sum(0) / ONE
     assert abs((gaussian.deviation(inverse, k) / ONE) ** 2 - variance).max() < 0.01
 

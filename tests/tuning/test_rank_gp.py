@@ -10,6 +10,7 @@ from jaxmeta.score import DIVERGED
 from jaxmeta.space import Choice, Linear, Log, Space, Values
 from jaxmeta.tuning import RankGP, Walk
 from jaxmeta.tuning.earlier import SHARE, Earlier, Evidence, Row, trust
+from jaxmeta.tuning.gaussian import ONE
 
 SPACE = Space(x=Log(1e-4, 1.0, 0.2), n=Values(1, 2, 4, 8, 16, 32), how=Choice("a", "b", "c"))
 BEST = (17, 4, 2)
@@ -60,6 +61,32 @@ def test_no_training_is_asked_for_twice_and_the_best_position_is_tried_again_in_
     assert again and again[0] >= 10 and max(r for _, r in names) >= 2
     never, _ = walked(RankGP(SPACE, 60, keep=1000), 60)
     assert not any(asked.asked["again"] for asked, _ in never)
+
+
+def test_with_a_prior_the_best_position_is_tried_again_twice_as_often():
+    def again(prior):
+        path, _ = walked(RankGP(SPACE, 12, keep=2, prior=prior), 12)
+        return [asked.asked["again"] for asked, _ in path[1:]]
+
+    assert all(again(earlier())) and not all(again(None))
+
+
+def test_it_recommends_by_posterior_and_replicates_and_not_by_the_posterior_alone():
+    draw, otherwise = np.random.default_rng(0), 0
+    noise = draw.integers(-900, 900, 100).tolist()
+    walk = Walk(RankGP(SPACE, 40, keep=3), 0)
+    while not walk.done:
+        asked = walk.ask()
+        walk.tell(score(asked.position) + noise[walk.i])
+        n, state = walk.i, walk.state
+        told, scores = state.positions[:n], state.scores[:n]
+        beaten = [((s > scores).sum() + (s >= scores).sum()) / (2 * n) for s in scores]
+        same = (told[:, None] == told).all(-1)
+        value = (same @ np.square(beaten) + state.mean[:n] / ONE) / (same.sum(1) + 1)
+        best = value[(told == walk.recommended).all(1)].max()
+        assert best > value.max() - 0.001
+        otherwise += not (told[state.mean[:n].argmax()] == walk.recommended).all()
+    assert otherwise
 
 
 def test_a_space_with_fewer_positions_than_trainings_is_tried_out_and_goes_on_with_replicates():
