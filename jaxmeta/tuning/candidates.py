@@ -54,6 +54,6 @@ def _moved(axis: Axis, k: Array, drawn: Array) -> Array:
         return below(drawn, high + 1)
     steps = [max(1, (high - low) * times // PART) for times in TIMES]
     by = np.array([*(-s for s in reversed(steps)), *steps], np.int64)
-    # Cut before it is added: the ends of an axis may be those of int32.
-    up, down = xp.minimum(high - k, max(steps)), xp.maximum(low - k, -max(steps))
+    # Cut before it is added or subtracted: the ends of an axis may be those of int32.
+    up, down = high - xp.maximum(k, high - max(steps)), low - xp.minimum(k, low + max(steps))
     return k + xp.clip(xp.take(by.astype(np.int32), below(drawn, len(by))), down, up)

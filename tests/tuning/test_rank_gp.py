@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 
 from jaxmeta import tuning
 from jaxmeta.score import DIVERGED
 from jaxmeta.space import Choice, Linear, Log, Space, Values
-from jaxmeta.tuning import RankGP, Walk
+from jaxmeta.tuning import RankGP, Walk, candidates
 from jaxmeta.tuning.earlier import SHARE, Earlier, Evidence, Row, trust
 from jaxmeta.tuning.gaussian import ONE
 
@@ -174,6 +175,18 @@ def test_decisions_are_those_of_version_1():
 def test_a_prior_of_another_form_is_met_at_the_door(change, words):
     with pytest.raises(ValueError, match=words):
         RankGP(SPACE, prior=replace(earlier(), **change))
+
+
+def test_a_move_on_the_longest_axis_goes_the_way_that_was_drawn_and_ends_at_its_ends():
+    space = Space(x=Linear(-3e38, 3e38, points="every"))
+    (axis,), ((low,), (high,)) = space.axes, space.bounds
+    drawn = np.linspace(0, 2**32 - 1, 12).astype(np.uint32)
+    by = [(high - low) * times // 72 for times in candidates.TIMES]
+    for k in (low, low // 2, 0, high // 2, high):
+        moved = candidates._moved(axis, np.full(12, k, np.int32), drawn)
+        expected = [min(max(k + step, low), high) for step in [*(-s for s in by[::-1]), *by]]
+        assert moved.tolist() == expected
+        assert (jax.jit(lambda k: candidates._moved(axis, k, drawn))(np.full(12, k)) == moved).all()
 
 
 def test_the_longest_axes_and_scores_at_the_ends_stay_within_int32():
