@@ -1,6 +1,9 @@
 """The judge on several axes: its tables, its priors, its rivals, and the same bytes again."""
 
+import hashlib
 import pickle
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -80,13 +83,14 @@ def test_priors_that_mislead_are_the_same_positions_with_other_shares():
 
 
 def test_a_training_that_was_had_costs_nothing_where_keys_are_paired():
-    search = Ours(contenders._three_way, SMALL, 0, 6)
+    table = load("made_up_0")
+    search = Ours(contenders._three_way, table, 0, 100)
     seen = []
-    for _ in range(6):
+    for _ in range(100):
         position, key = search.ask()
         seen.append((position, key))
-        search.tell(SMALL.score(position, key))
-    assert len(set(seen)) == len(seen)
+        search.tell(table.score(position, key))
+    assert len(set(seen)) == len(seen) < search._walk.i
 
 
 @pytest.mark.parametrize("name", rivals.QUICK)
@@ -100,6 +104,12 @@ def test_a_rival_is_begun_with_what_it_is_given_and_stays_in_the_space(name):
         asked.append(rival.ask())
         rival.tell(n)
     assert asked[:2] == first
+    begun = Theirs(name, "others", load("made_up_0"), 3, 8)
+    best = contenders._portfolio(load("made_up_0"), "others", 3)
+    for position in best:
+        assert begun.ask()[0] == position
+        begun.tell(0)
+    assert len(best) == contenders.BEGUN
     assert all(0 <= k <= high for p in asked for k, high in zip(p, space.bounds[1], strict=True))
 
 
@@ -120,9 +130,9 @@ def test_a_rival_stands_for_the_best_it_saw_and_is_the_same_again():
 
 
 def test_numbers_are_means_of_medians_and_intervals_hold_them():
-    def ran(*medians):
+    def ran(*medians, spread=0.1):
         return {
-            str(n): Ran(np.repeat([[m - 0.1], [m], [m + 0.1]], 100, 1), 0.0)
+            str(n): Ran(np.repeat([[m - spread], [m], [m + spread]], 100, 1), 0.0)
             for n, m in enumerate(medians)
         }
 
@@ -131,6 +141,11 @@ def test_numbers_are_means_of_medians_and_intervals_hold_them():
     found, low, high, better = board.difference(ours, theirs, names, 5)
     assert low < found < high and better == 2 and found == pytest.approx(-0.7 / 3)
     assert (found, low, high, better) == board.difference(ours, theirs, names, 5)
+    # Data sets alone move it where studies are alike, and studies alone where data sets are.
+    same = ran(0.2, 0.3, 0.4, spread=0), ran(0.5, 0.2, 0.9, spread=0)
+    assert board.difference(*same, names, 5)[1:3] == pytest.approx((-0.5, 0.1))
+    found, low, high, _ = board.difference(ran(0.2, 0.2, 0.2), ran(0.5, 0.5, 0.5), names, 5)
+    assert low < found < high
     assert [board.three(x) for x in (0.0054, -0.0001, 1.5, -0.25)] == [
         ".005",
         ".000",
@@ -140,7 +155,7 @@ def test_numbers_are_means_of_medians_and_intervals_hold_them():
 
 
 def test_two_processes_find_what_one_finds():
-    few = [contenders.Contender("random", contenders.partial(Ours, contenders._random), False, 4)]
+    few = [contenders.Contender("random", partial(Ours, contenders._random), False, 4)]
     one, two = (
         runner.run(few, ["made_up_0"], 0, 7, 0, workers)["random"]["made_up_0"].regret
         for workers in (1, 2)
@@ -149,9 +164,21 @@ def test_two_processes_find_what_one_finds():
     assert isinstance(contenders._random(SMALL, 0, 4), Random)
 
 
+def test_what_is_recommended_is_judged_and_the_slow_ones_get_fewer_studies():
+    slow = contenders.Contender("random", partial(Ours, contenders._random), True, 6)
+    ran = runner.run([slow], ["made_up_0"], 0, 7, 1, 1)["random"]["made_up_0"]
+    table, seed = load("made_up_0"), int(runner.seeds(0, "made_up_0", 1)[0])
+    search, expected = Ours(contenders._random, table, seed, 6), []
+    for _ in range(6):
+        position, key = search.ask()
+        search.tell(table.score(position, key))
+        expected.append(table.regret(search.recommended))
+    assert ran.regret.tolist() == [expected]
+
+
 def test_the_command_writes_the_same_bytes_again(tmp_path, capsys, monkeypatch):
     few = [contenders.ours("rank_gp"), contenders.ours("rank_gp with a prior", "others")]
-    few = [contenders.replace(one, trainings=10) for one in few]
+    few = [replace(one, trainings=10) for one in few]
     monkeypatch.setattr("jaxmeta.judge.joint.command.everybody", lambda *_: (few, []))
     monkeypatch.setitem(SPLITS, "develop", ("made_up_0", "made_up_1"))
     digests = []
@@ -159,7 +186,7 @@ def test_the_command_writes_the_same_bytes_again(tmp_path, capsys, monkeypatch):
         words = ["judge", "--axes", "--split", "develop", "--studies", "2", "--workers", "1"]
         assert cli.main([*words, "--out", str(tmp_path / folder)]) == 0
         digests.append(capsys.readouterr().out.splitlines()[-1])
-    assert digests[0] == digests[1] and digests[0].startswith("digest: ")
     one, other = (tmp_path / folder / "leaderboard_axes.txt" for folder in ("a", "b"))
     assert one.read_bytes() == other.read_bytes()
+    assert digests == [f"digest: {hashlib.sha256(one.read_bytes()).hexdigest()}"] * 2
     assert (tmp_path / "a" / "leaderboard_axes.svg").exists()

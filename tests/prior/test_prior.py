@@ -42,14 +42,15 @@ ROWS = (
 
 
 def test_a_record_becomes_a_task_with_values_and_shares(tmp_path):
-    study = study_of(ThreeWay(LOG, i_max=5), test=False)
+    study = study_of(ThreeWay(LOG, i_max=60), test=False)
     write(tmp_path / "a", study, lambda asked: [4000 - 10 * asked.i, 0, 0, 0])
     (task,) = Prior.from_records([tmp_path / "a"]).tasks
     lines = [line for line in read(tmp_path / "a") if line["line"] == "decision"]
-    new = [line for line in lines if line["trainings"]]
-    assert len(task.trainings) == len(new) >= 2
+    new = [line for line in lines if line["trainings"]][:40]
+    assert len(task.trainings) == len(new) == 40
     for row, line in zip(task.trainings, new, strict=True):
-        assert row.values[LOG.names[0]] == LOG.values(line["position"])[LOG.names[0]]
+        assert row.values == LOG.values(line["position"])
+    assert [row.share for row in task.trainings] == shares([line["score"] for line in new])
 
 
 def test_a_study_that_has_only_begun_tells_nothing_and_hides_no_other(tmp_path):
@@ -224,6 +225,7 @@ def test_a_study_that_learned_is_replayed_from_its_own_record_alone(tmp_path, ca
     first, second, file = (str(tmp_path / name) for name in ("a", "b", "p.json"))
     assert cli.main(["tune", *common, *axes, "--no-prior", "--out", first]) == 0
     assert cli.main(["prior", "build", first, "-o", file]) == 0
+    assert {row.values["batch_size"] for row in Prior.load(file).tasks[0].trainings} == {300}
     learned = ["tune", *common, *axes, "--learn-from", str(tmp_path / "?"), file, "--out", second]
     assert cli.main(learned) == 0
     capsys.readouterr()
