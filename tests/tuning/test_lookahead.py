@@ -16,7 +16,7 @@ from jax.flatten_util import ravel_pytree
 from jaxmeta import keys
 from jaxmeta.score import DIVERGED
 from jaxmeta.space import Choice, Linear, Log, Space, Values
-from jaxmeta.tuning import Grid, PosterRule, Random, RankGP, ThreeWay, Walk
+from jaxmeta.tuning import Grid, PosterRule, Random, RankGP, ThreeWay, Walk, gaussian
 from jaxmeta.tuning.lookahead import WIDTH, Key, ahead, key_of, simulate
 from jaxmeta.tuning.protocol import Foreseeable
 
@@ -370,6 +370,12 @@ def test_a_tuner_that_guesses_fills_lanes_and_ends_in_the_decisions_of_one():
     walk.ask()
     guesses = walk.tuner.guess(walk.asked)
     assert sum(p for _, p in guesses) == pytest.approx(1.0) and min(p for _, p in guesses) >= 0
+    for expected, likeliest in (
+        (2 * gaussian.ONE, 0),
+        (-gaussian.ONE, 2),
+    ):  # a new best score, and one below all
+        told = walk.asked._replace(expected=np.int32(expected), deviation=np.int32(0))
+        assert walk.tuner.guess(told)[likeliest][1] > 0.9
     named = ahead(walk, 6, {}, paired=True)
     assert len(named) >= 6 and named[0].probability == 1.0
     assert [foreseen.key for foreseen in ahead(walk, 6, {}, paired=True, depth=0)] == [named[0].key]
