@@ -23,6 +23,8 @@ from jaxmeta.report import notebook
 from jaxmeta.report.story import Score, Story, story
 from jaxmeta.running import Means
 from jaxmeta.space import Axis, Space
+from jaxmeta.stopping import Rule
+from jaxmeta.stopping import parse as parse_rule
 from jaxmeta.study import Study, from_line
 from jaxmeta.training import Trainable, Training
 from jaxmeta.training.digest import digest, to_hex
@@ -104,6 +106,8 @@ class Outcome:
                 "score": row.score.value,
                 "of": row.score.of,
                 "best_epoch": [one.best_epoch for one in row.trainings],
+                "epochs": [len(one.curve) for one in row.trainings],
+                "stopped": [one.stopped for one in row.trainings],
                 "revisits": row.revisits,
             }
             for row in self.story.rows
@@ -232,6 +236,7 @@ def tune(
     place: Place = LOCAL,
     tensorboard: Path | str | None = None,
     prior: Prior | bool = True,
+    stop_early: Rule | str | None = None,
     **options: Any,
 ) -> Outcome | list[Outcome]:
     """Run a study, and give what it found; with `seeds` a study from each, in a list.
@@ -251,6 +256,8 @@ def tune(
       trial_keys: see `Study.keys`.
       tensorboard: a folder for a log that TensorBoard reads, where `show` is true.
       prior: what `RankGP` learns from; True: what comes with the package; False: nothing.
+      stop_early: stop trainings that fall behind: a rule of `stopping`, or its words ("rival",
+        "halving:eta=4"); None: every training goes on to its own end.
       seed, workers, lookahead, keep_weights, scored_on, chains, replicates, place: see
         `Study`, `running.Means`.
 
@@ -279,6 +286,7 @@ def tune(
         replicates,
         trial_keys,
         fixed=fixed or {},
+        stop_early=parse_rule(stop_early) if isinstance(stop_early, str) else stop_early,
     )
     means = Means(workers, lookahead, keep_weights, place)
     if seeds is not None:

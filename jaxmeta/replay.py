@@ -65,11 +65,16 @@ def _decision(first: Line, chains: Chains, decision: Decision, number: int, line
     trained = [record.recorded(first, entry) for entry in line["trainings"]]
     if len(trained) != len(new):
         raise Mismatch(number, "trainings", len(trained), len(new))
+    cut = []
     for name, entry, one in zip(new, line["trainings"], trained, strict=True):
-        if not record.ended(first, one):
+        ended = record.ended(first, one)
+        cut.append(chains.cut(name, one, ended))
+        if not (ended or cut[-1].stopped):
             raise Mismatch(number, "curve", entry["curve"], "more epochs")
-        chains.learn(name, one.score)
-    compare(number, line, record.decision_line(first, decision, trained, *chains.tell(decision)))
+        if cut[-1].epochs != one.epochs:
+            raise Mismatch(number, "curve", entry["curve"], f"{cut[-1].epochs} epochs")
+    chains.take(decision, cut)
+    compare(number, line, record.decision_line(first, decision, cut, *chains.tell(decision)))
 
 
 def _test(number: int, first: Line, lines: list[Line], end: Line, chains: Chains) -> None:

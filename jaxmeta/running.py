@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from jaxmeta import engine, testing
 from jaxmeta.engine import Engine, Place
 from jaxmeta.engine.place import LOCAL
-from jaxmeta.engine.scheduler import AUTO, Scheduler, Utilization
+from jaxmeta.engine.scheduler import AUTO, Scheduler
 from jaxmeta.engine.together import Course, together
+from jaxmeta.engine.utilization import Utilization
 from jaxmeta.record import checkpoint, environment, lines, schema, weights
 from jaxmeta.record.cache import Cache
 from jaxmeta.record.journal import FIRST_PREV, FORMAT, Journal, JournalError, Line

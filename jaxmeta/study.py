@@ -11,7 +11,7 @@ from operator import index
 from pathlib import Path
 from typing import Any
 
-from jaxmeta import keys, tasks
+from jaxmeta import keys, stopping, tasks
 from jaxmeta.engine import Recipe
 from jaxmeta.record import schema
 from jaxmeta.record.error import JournalError
@@ -44,6 +44,8 @@ class Study:
         None: as the tuner likes it best.
       lanes: trials in one compiled program; None: by the device and its memory, `lanes_here`.
       fixed: values of hyperparameters that are not tuned, where the task's own are not wanted.
+      stop_early: stop trainings that fall behind, by a rule of `stopping`; None: every training
+        goes on to its own end.
     """
 
     task: Trainable
@@ -56,6 +58,7 @@ class Study:
     keys: str | None = None
     lanes: Lanes | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    stop_early: stopping.Rule | None = None
 
     def __post_init__(self) -> None:
         if self.tuner is None:
@@ -118,6 +121,7 @@ class Study:
     def configuration(self) -> dict[str, Any]:
         """What was asked for, as JSON."""
         task = self.task
+        rule = {"stop_early": stopping.to_record(self.stop_early)} if self.stop_early else {}
         return {
             "task": {"name": task.name, **task.options},
             "space": self.tuner.space.to_record(),
@@ -137,6 +141,7 @@ class Study:
             },
             "promises": task.promises,
             "data": task.data_record(),
+            **rule,
         }
 
 
@@ -194,6 +199,7 @@ def from_line(
         Training(**first["training"]),
         lanes=Lanes(**first["lanes"]),
         fixed=first["fixed"],
+        stop_early=stopping.from_record(first.get("stop_early")),
         **{name: first[name] for name in ("seed", "scored_on", "chains", "replicates", "keys")},
     )
     rest = {name: first.get(name) for name in ("line", "format", "environment")}

@@ -71,3 +71,5 @@ class Result(NamedTuple):
     digests: list[str]  # of the weights after each epoch, 32 hexadecimal digits
     diverged: bool
     compiled: str  # digest of the compiled program that ran it, 32 hexadecimal digits
+    # Whether a rule of the study stopped it, see `stopping`; None where the study has no rule.
+    stopped: bool | None = None

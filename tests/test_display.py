@@ -7,7 +7,7 @@ from rich.console import Console
 
 from jaxmeta import Linear, Log, Space, Study, Training
 from jaxmeta.display import Live, Plain, resuming, watcher
-from jaxmeta.engine.scheduler import Utilization
+from jaxmeta.engine.utilization import Utilization
 from jaxmeta.record.journal import Journal, JournalError, Line
 from jaxmeta.record.lines import end_line, kind_of
 from jaxmeta.running import run

@@ -21,15 +21,17 @@ HOUSE = "jaxmeta"  # as an import: the table of contents, which stands above eve
 
 # The arrows, from the ground up: each room, and what it may import besides itself.
 GROUND = {
-    *("arithmetic", "arguments", "keys", "length", "options", "plain", "runtime", "score", "trial"),
-    "version",
+    *("arithmetic", "arguments", "keys", "length", "options", "plain", "runtime", "score"),
+    *("stopping", "trial", "version"),
 }
 CORE = GROUND | {
     *("space", "tuning", "training", "supervised", "models", "record", "tasks", "engine"),
     *("replay", "testing"),
 }
 MAY_IMPORT = {
-    **{room: {"trial"} if room == "arguments" else set() for room in GROUND},
+    **{room: set() for room in GROUND},
+    "arguments": {"trial"},
+    "stopping": {"score"},
     "space": GROUND,
     "tuning": GROUND | {"space"},
     "training": GROUND | {"space"},

@@ -100,6 +100,8 @@ def _not_begun(options: argparse.Namespace):
         )
     options.task = options.what
     study = tune.study_of(options)
+    if study.stop_early:
+        raise ValueError("a plan takes all trainings to be whole; leave out --stop-early")
     numbers = seeds.parse(options.seeds) if options.seeds else [study.seed]
 
     def chains() -> list[Chains]:

@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from jaxmeta import display, running, seeds, study, tasks, tuning
+from jaxmeta import display, running, seeds, stopping, study, tasks, tuning
 from jaxmeta.cli.console import console
 from jaxmeta.cli.running import add_running, means_of, one_log, until_stopped
 from jaxmeta.prior import tuner as prior
@@ -129,6 +129,15 @@ def add_study(command: argparse.ArgumentParser) -> None:
         group = command.add_argument_group(title)
         for name, (kind, words) in options.items():
             group.add_argument(_flag(name), type=kind, help=words)
+    command.add_argument(
+        "--stop-early",
+        nargs="?",
+        const="rival",
+        metavar="RULE",
+        help="stop trainings that fall behind: rival (if nothing is said), or halving (ASHA), also "
+        "with settings, as in rival:first=20,share=100; the record says which epochs were not run "
+        "(default: every training goes on to its own end)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -168,6 +177,7 @@ def study_of(options: argparse.Namespace) -> study.Study:
         scored_on=options.score,
         lanes=_lanes(options),
         fixed=fixed,
+        stop_early=None if options.stop_early is None else stopping.parse(options.stop_early),
         **_given(options, STUDY),
     )
 

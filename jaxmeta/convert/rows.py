@@ -34,6 +34,7 @@ def rows(lines: list[Line]) -> list[dict[str, Any]]:
                 "trainings": len(trained),
                 "best_epoch": [one.best_epoch for one in trained],
                 "epochs": [len(one.curve) for one in trained],
+                "stopped": [one.stopped for one in trained],
                 "curves": [[points.value for points in one.curve] for one in trained],
             }
         )

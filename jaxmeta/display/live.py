@@ -23,7 +23,7 @@ from jaxmeta.report.words import OPTIONS
 from jaxmeta.trial import Decision, Result, Trial
 
 if TYPE_CHECKING:
-    from jaxmeta.engine.scheduler import Utilization
+    from jaxmeta.engine.utilization import Utilization
 
 BRIEF = 40  # letters of the best values on a low terminal
 SHOWN = 8  # decisions, the last ones; fewer where the terminal is low

@@ -7,7 +7,7 @@ from jaxmeta.record.journal import Line
 from jaxmeta.trial import Decision, Result, Trial
 
 if TYPE_CHECKING:
-    from jaxmeta.engine.scheduler import Utilization
+    from jaxmeta.engine.utilization import Utilization
 
 
 class Logged:

@@ -13,7 +13,7 @@ from jaxmeta.report.words import show_values
 from jaxmeta.trial import Decision, Result, Trial
 
 if TYPE_CHECKING:
-    from jaxmeta.engine.scheduler import Utilization
+    from jaxmeta.engine.utilization import Utilization
 
 SHOWN = 8  # decisions, the last ones
 SECONDS = 0.5  # between two epochs that are shown

@@ -14,7 +14,7 @@ from jaxmeta.space import show
 from jaxmeta.trial import Decision, Result, Suggestion, Trial
 
 if TYPE_CHECKING:
-    from jaxmeta.engine.scheduler import Utilization
+    from jaxmeta.engine.utilization import Utilization
 
 MOVES = 8  # so many probabilities are written out
 

@@ -14,7 +14,7 @@ from jaxmeta.report.words import show_values
 from jaxmeta.trial import Decision, Result, Trial
 
 if TYPE_CHECKING:
-    from jaxmeta.engine.scheduler import Utilization
+    from jaxmeta.engine.utilization import Utilization
     from jaxmeta.study import Study
 
 

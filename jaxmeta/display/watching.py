@@ -13,7 +13,7 @@ from jaxmeta.report.story import story
 from jaxmeta.trial import Result
 
 if TYPE_CHECKING:
-    from jaxmeta.engine.scheduler import Utilization
+    from jaxmeta.engine.utilization import Utilization
 
 
 class At(NamedTuple):

@@ -7,67 +7,18 @@ are kept beside it (`record.cache`). What several studies on one engine want is 
 `together`.
 """
 
-import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxmeta.engine.protocol import Engine, Event, Job
+from jaxmeta.engine.utilization import Utilization
 from jaxmeta.record import checkpoint
 from jaxmeta.record.cache import Cache
 from jaxmeta.trial import Decision, Result, Trial, parse
 from jaxmeta.tuning import Chains
 
 AUTO = None  # look-ahead as far as it takes to fill the lanes
-
-
-@dataclass
-class Utilization:
-    """How well the lanes were used since this process took the study up; for people alone.
-
-    Attributes:
-      lanes: trials that can run side by side.
-      busy: trials that run now.
-      trials: that came to their end.
-      programs: variants that were compiled, in the engine that compiled most.
-      hits: trials begun ahead of need, and needed.
-      misses: trials begun ahead of need and given up, or not needed in the end.
-      needed_seconds: that trials which decisions rest on took, each by itself.
-      busy_seconds: the same of all trials, needed or not.
-      seconds: since it began.
-    """
-
-    lanes: int
-    busy: int = 0
-    trials: int = 0
-    programs: int = 0
-    hits: int = 0
-    misses: int = 0
-    needed_seconds: float = 0.0
-    busy_seconds: float = 0.0
-    _began: float = field(default_factory=time.monotonic, repr=False)
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._began
-
-    @property
-    def speed_up(self) -> float:
-        """Over the needed trials one at a time, if each took as long as it took here."""
-        return self.needed_seconds / self.seconds
-
-    def totals(self) -> dict[str, float]:
-        """For `times.jsonl`."""
-        return {
-            "lanes": self.lanes,
-            "trials": self.trials,
-            "hits": self.hits,
-            "misses": self.misses,
-            "needed_seconds": round(self.needed_seconds, 3),
-            "busy_seconds": round(self.busy_seconds, 3),
-            "elapsed": round(self.seconds, 3),
-        }
 
 
 class Urgency(NamedTuple):
@@ -117,6 +68,7 @@ class Scheduler:
         self._early: set[Trial] = set()  # had ahead of need, and not needed yet
         self._seconds: dict[Trial, float] = {}
         self._results: dict[Trial, Result] = {}
+        self._so_far: dict[Trial, Event] = {}  # the latest of what runs, where a rule may stop it
         self._wanted: tuple[int, list[tuple[Urgency, str]]] | None = None  # until there is news
         for text, result in cache.load().items():
             self._take(parse(text), result)
@@ -124,11 +76,18 @@ class Scheduler:
     def fetch(self, decision: Decision) -> Generator[None, None, list[Result]]:
         """What came of the trials of `decision`, run if they have not been; none if it revisits."""
         self._decision, self._wanted = decision, None
+        self._stop()
         while self._chains.missing(decision):
             yield
         if decision.revisits is not None:
             return []
-        return [self._results[trial] for trial in decision.trials]
+        # What ran ahead of need may have gone on for longer than the record is to have it.
+        results = [
+            self._chains.cut(trial, self._results[trial], not self._results[trial].stopped)
+            for trial in decision.trials
+        ]
+        self._chains.take(decision, results)
+        return results
 
     def used(self, decision: Decision) -> float:
         """`decision` is on record; the seconds that its new trials took."""
@@ -192,13 +151,13 @@ class Scheduler:
         one = self._jobs.get(name) or job(self._chains, parse(name))
         return one._replace(name=self._prefix + name)
 
-    def heard(self, events: list[Event]) -> None:
-        """What came of its jobs."""
+    def heard(self, events: list[Event]) -> bool:
+        """What came of its jobs; whether one has come to its end."""
         events = [event._replace(name=event.name[len(self._prefix) :]) for event in events]
         if self._decision is None:
             self._ends |= {e.name: e for e in events if e.done and e.name in self._jobs}
             self._wanted = None
-            return
+            return any(event.done for event in events)
         for event in events:
             self.use.programs = max(self.use.programs, event.programs)
             self._on_epoch(parse(event.name), event.result)
@@ -206,12 +165,28 @@ class Scheduler:
         for event in done:
             self._finished(parse(event.name), event)
             self._wanted = None
+        if self._chains.rule is not None:
+            self._so_far |= {parse(e.name): e for e in events if not e.done}
+            done += self._stop()
         complete = not self._chains.missing(self._decision)
         for event in done:
             if not complete or parse(event.name) not in self._decision.trials:
                 self._cache.put(event.name, event.result)
+        return bool(done)
+
+    def _stop(self) -> list[Event]:
+        """End what runs and the rule stops, of what the next decisions rest on: its last events."""
+        stopped = []
+        for trial in self._so_far.keys() & (self._chains.due() if self._so_far else set()):
+            event = self._so_far[trial]
+            result = self._chains.cut(trial, event.result, ended=False)
+            if result.stopped and trial in self._running:
+                stopped.append(event._replace(result=result, done=True))
+                self._finished(trial, stopped[-1])
+        return stopped
 
     def _finished(self, trial: Trial, event: Event) -> None:
+        self._so_far.pop(trial, None)
         if self._running.pop(trial, False):
             self._early.add(trial)
         self.use.trials += 1
@@ -229,6 +204,7 @@ class Scheduler:
         self._early -= trials
         for trial in trials:
             self._running.pop(trial, None)
+            self._so_far.pop(trial, None)
 
 
 def job(chains: Chains, trial: Trial) -> Job:

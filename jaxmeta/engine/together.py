@@ -40,9 +40,7 @@ def together(engine: Engine, studies: Mapping[str, tuple[Scheduler, Course]]) ->
         for event in engine.next():
             if (name := ran.get(event.name)) is not None:  # else nobody wants it any more
                 heard.setdefault(name, []).append(event)
-        for name, events in heard.items():
-            schedulers[name].heard(events)
-        turn = [name for name, events in heard.items() if any(event.done for event in events)]
+        turn = [name for name, events in heard.items() if schedulers[name].heard(events)]
 
 
 def _most_urgent(lanes: int, schedulers: Mapping[str, Scheduler]) -> dict[str, list[Job]]:

@@ -3,7 +3,8 @@
 A trial measures three things an epoch: the evaluation, the loss and the digest of the weights; and
 it names the compiled program that ran it. All else in a line (scores, best epochs, divergence,
 every decision) is a function of these, of the study's first line and of the lines before: it is
-written down for the reader, and `replay` computes it again.
+written down for the reader, and `replay` computes it again; so is whether a training was stopped
+early, where the study has a rule for that.
 """
 
 from collections.abc import Sequence
@@ -96,6 +97,7 @@ def decision_line(
 
 def training_entry(kind: str, r: int, result: Result) -> Line:
     """Replicate `r` of a decision, as its line has it."""
+    said = {} if result.stopped is None else {"stopped": result.stopped}
     return {
         "r": r,
         "score": show(kind, result.score),
@@ -104,6 +106,7 @@ def training_entry(kind: str, r: int, result: Result) -> Line:
         "losses": [loss.hex() for loss in result.losses],
         "digests": result.digests,
         "compiled": result.compiled,
+        **said,
     }
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jaxmeta import stopping
 from jaxmeta.record.error import JournalError, Mismatch, shown
 from jaxmeta.record.rules import (
     INT32,
@@ -130,13 +131,37 @@ CONFIGURATION: dict[str, Rule] = {
     "promises": one_of("fixed order", "plain"),
     "data": optional(data),
 }
-STUDY = record(
-    prev=HASH,
-    line=one_of("study"),
-    format=one_of(FORMAT),
-    **CONFIGURATION,
-    environment=ENVIRONMENT,
-)
+
+
+def stop_early(value: Any, at: str) -> None:
+    """A rule's name and settings; whether there is such a rule, `stopping` says."""
+    table(lambda *_: None)(value, at)
+    if next(iter(value), "") != "rule":
+        raise Unfit(at, "the field rule before all others", list(value))
+    text(NAME)(value["rule"], f"{at}.rule")
+    try:
+        rule = stopping.from_record(value)
+    except ValueError as error:
+        raise Unfit(at, f"a rule that stops trainings ({error})", value) from None
+    if list(value) != list(stopping.to_record(rule)):
+        raise Unfit(at, f"the fields {', '.join(stopping.to_record(rule))}", list(value))
+
+
+def rules_of(first: Mapping[str, Any]) -> dict[str, Rule]:
+    """The rules of a configuration; a study without a rule that stops trainings names none."""
+    return CONFIGURATION | ({"stop_early": stop_early} if "stop_early" in first else {})
+
+
+def study(value: Any, at: str) -> None:
+    """A journal's first line."""
+    ends = record(
+        prev=HASH,
+        line=one_of("study"),
+        format=one_of(FORMAT),
+        **rules_of(value),
+        environment=ENVIRONMENT,
+    )
+    ends(value, at)
 
 
 def lines_of(first: Line) -> dict[str, Rule]:
@@ -193,6 +218,7 @@ def lines_of(first: Line) -> dict[str, Rule]:
         losses=many(loss, 1, epochs),
         digests=many(DIGEST, 1, epochs),
         compiled=DIGEST,
+        **({"stopped": truth} if "stop_early" in first else {}),
     )
     point = record(
         chain=whole(0, chains - 1),
@@ -263,7 +289,7 @@ def check(lines: Sequence[Line]) -> None:
     if not lines:
         return
     try:
-        STUDY(lines[0], "")
+        study(lines[0], "")
         _limits(lines[0])
     except Unfit as unfit:
         raise JournalError(
@@ -301,7 +327,7 @@ def configuration(fields: Mapping[str, Any]) -> None:
             "use texts, numbers and lists"
         ) from None
     try:
-        for name, rule in CONFIGURATION.items():
+        for name, rule in rules_of(fields).items():
             rule(fields[name], name)
         _limits(fields)
     except Unfit as unfit:

@@ -55,6 +55,7 @@ def _decision(told: Story, row: Row) -> dict[str, Any]:
             {
                 **_score(one.score),
                 "best_epoch": one.best_epoch,
+                "stopped": one.stopped,
                 "curve": [_score(points) for points in one.curve],
             }
             for one in row.trainings

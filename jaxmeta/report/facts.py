@@ -19,6 +19,7 @@ def facts(told: Story) -> list[tuple[str, str]]:
         ("tuner", f"{told.tuner}  {show_options(own)}"),
         *_learned(told),
         ("training", f"{show_options(told.training_options)}, the same for every trial"),
+        *_stopping(told),
         ("seed", str(told.seed)),
         *_design(told),
         ("score", f"{told.meaning}, {told.scored_on} split{examples}"),
@@ -35,6 +36,17 @@ def _learned(told: Story) -> list[tuple[str, str]]:
     return [("learned", plain(words, OPTIONS))] + (
         [("left out", plain(left_out, OPTIONS))] if left_out else []
     )
+
+
+def _stopping(told: Story) -> list[tuple[str, str]]:
+    """The rule that stops trainings, and what it has saved so far."""
+    if told.stop_early is None:
+        return []
+    run, stopped, of = told.epochs
+    rule = show_options({n: v for n, v in told.stop_early.items() if n != "rule"})
+    most = of * told.training_options["epochs"]
+    words = f"{stopped} of {of} trainings stopped early; {run} of at most {most} epochs run"
+    return [("stopping", f"{plain(told.stop_early['rule'], OPTIONS)}  {rule}; {words}")]
 
 
 def _design(told: Story) -> list[tuple[str, str]]:

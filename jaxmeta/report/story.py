@@ -22,6 +22,7 @@ class Trained(NamedTuple):
     score: Score
     best_epoch: int  # from 1; 0 where it diverged
     curve: tuple[Score, ...]  # after each epoch
+    stopped: bool  # before its own end, by the study's rule
 
 
 class Row(NamedTuple):
@@ -64,6 +65,7 @@ class Story(NamedTuple):
     tuner: str
     tuner_options: dict[str, Any]
     training_options: dict[str, Any]
+    stop_early: dict[str, Any] | None  # by which rule trainings are stopped, see `stopping`
     seed: int
     chains: int
     replicates: int  # trials a decision
@@ -79,6 +81,13 @@ class Story(NamedTuple):
     test: Score | None  # None while the study is not finished, and where there is no test set
     finished: bool
     ending: str  # how it ended, or how far it came
+
+    @property
+    def epochs(self) -> tuple[int, int, int]:
+        """Epochs that were run, trainings that the study's rule stopped, and trainings."""
+        fresh = [one for row in self.rows if row.revisits is None for one in row.trainings]
+        run = sum(len(one.curve) for one in fresh)
+        return run, sum(one.stopped for one in fresh), len(fresh)
 
     @property
     def percent(self) -> bool:
@@ -121,6 +130,7 @@ def story(lines: list[Line]) -> Story:
         tuner=plain(first["tuner"]["name"], NAME),
         tuner_options={n: v for n, v in first["tuner"].items() if n not in _SAID},
         training_options=first["training"],
+        stop_early=first.get("stop_early"),
         seed=first["seed"],
         chains=first["chains"],
         replicates=first["replicates"],
@@ -164,6 +174,7 @@ def _row(space: Space, line: Line, entries: list[Line], of: int | None, before: 
                 score=read_score(entry["score"], of),
                 best_epoch=entry["best_epoch"],
                 curve=tuple(read_score(points, of) for points in entry["curve"]),
+                stopped=entry.get("stopped", False),
             )
             for entry in entries
         ),

@@ -151,6 +151,10 @@ def _notes(told: Story, row: Row) -> str:
     r = row.line["asked"].get("r", 0)
     notes = [f"replicate {r}"] if r else []
     notes += [f"as i = {row.revisits}"] if row.revisits is not None else []
+    epochs, stopped = told.training_options["epochs"], [o for o in row.trainings if o.stopped]
+    if stopped:
+        after = ", ".join(str(len(one.curve)) for one in stopped)
+        notes.append(f"stopped after {after} of {epochs}")
     marks = ((RECOMMENDED, told.recommended), (BEST_SCORE, told.best_score))
     return " ".join([*notes, "".join(mark for mark, marked in marks if row is marked)])
 

@@ -4,11 +4,12 @@ Iteration by iteration, chain by chain: so the record is one line of decisions, 
 when. A decision rests on the scores of its replicates, which are added (`score.total`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxmeta import keys, score
-from jaxmeta.trial import Decision, Position, Trial
+from jaxmeta import keys, score, stopping
+from jaxmeta.stopping import Course, Rule
+from jaxmeta.trial import Decision, Position, Result, Trial
 from jaxmeta.tuning import lookahead
 from jaxmeta.tuning.protocol import Tuner
 from jaxmeta.tuning.walk import Walk
@@ -30,6 +31,8 @@ class Chains:
       paired: whether the keys of trials leave the iteration out ("common random numbers"): a
         position is then tried once in each chain.
       exact: whether scores are ranks of float32, see `score.total`.
+      rule: by which trainings are stopped early; None: none is.
+      epochs: that a training has at most, for the rule.
     """
 
     def __init__(
@@ -40,8 +43,13 @@ class Chains:
         replicates: int = 1,
         paired: bool = False,
         exact: bool = False,
+        rule: Rule | None = None,
+        epochs: int = 1,
     ) -> None:
         self.tuner, self.replicates, self.paired, self.exact = tuner, replicates, paired, exact
+        self.rule, self._epochs = rule, epochs
+        # Of the trainings that decisions rest on, by chain and replicate; kept where a rule asks.
+        self._courses: dict[tuple[int, int], list[Course]] = {}
         self.walks = [Walk(tuner, seed, c) for c in range(chains)]
         self._scores: dict[Trial, int] = {}
         # Per chain, by what `lookahead` calls a trial: scores, and the iteration that had it.
@@ -84,6 +92,41 @@ class Chains:
     def missing(self, decision: Decision) -> list[Trial]:
         """Those of its trials whose scores were not learned yet."""
         return [trial for trial in decision.trials if trial not in self._scores]
+
+    def cut(self, trial: Trial, result: Result, ended: bool) -> Result:
+        """`result` as the record is to have it: up to the epoch after which the rule stops it.
+
+        Args:
+          trial: that the next decision of its chain rests on, so that all that it is compared with
+            is known.
+          ended: it has come to its end; else what is said may hold for a while only.
+        """
+        if self.rule is None:
+            return result
+        earlier = self._courses.get((trial.chain, trial.r), [])
+        e = stopping.stopped_after(self.rule, self._epochs, result.curve, ended, earlier)
+        if e is None:
+            return result._replace(stopped=False)
+        curve = result.curve[:e]
+        best = max(curve)
+        return result._replace(
+            score=best,
+            best_epoch=curve.index(best) + 1,
+            epochs=e,
+            curve=curve,
+            losses=result.losses[:e],
+            digests=result.digests[:e],
+            diverged=False,
+            stopped=True,
+        )
+
+    def take(self, decision: Decision, results: Sequence[Result]) -> None:
+        """Learn what `decision` rests on, as the record has it: none where it revisits."""
+        for trial, result in zip(decision.trials, results, strict=False):
+            self.learn(trial, result.score)
+            if self.rule is not None:
+                of = self._courses.setdefault((trial.chain, trial.r), [])
+                of.append(stopping.course(result.curve))
 
     def tell(self, decision: Decision) -> tuple[int, dict[str, Any]]:
         """Decide: the score that `decision` rests on, and what the tuner made of it, as JSON."""
@@ -149,4 +192,6 @@ def of_record(first: Mapping[str, Any], tuner: Tuner, exact: bool) -> Chains:
         first["replicates"],
         first["keys"] == "paired",
         exact,
+        stopping.from_record(first.get("stop_early")),
+        first["training"]["epochs"],
     )

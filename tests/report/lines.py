@@ -80,7 +80,8 @@ def study_of(
 def chains_of(study: Study) -> Chains:
     """Its decisions, before the first."""
     paired, exact = study.keys == "paired", study.task.kind == FLOAT
-    return Chains(study.tuner, study.seed, study.chains, study.replicates, paired, exact)
+    design = study.chains, study.replicates, paired, exact
+    return Chains(study.tuner, study.seed, *design, study.stop_early, study.training.epochs)
 
 
 def write(
@@ -126,6 +127,6 @@ def line_of(first: Line, decision: Decision, curves: list[list[int]], chains: Ch
         shown = [show(kind_of(first), points) for points in curve]
         digests, losses = ["0" * 32] * len(curve), ["0x1.0000000000000p-1"] * len(curve)
         entry = {"curve": shown, "losses": losses, "digests": digests, "compiled": "0" * 32}
-        results.append(recorded(first, entry))
-        chains.learn(trial, results[-1].score)
+        results.append(chains.cut(trial, recorded(first, entry), ended=True))
+    chains.take(decision, results)
     return decision_line(first, decision, results, *chains.tell(decision))
