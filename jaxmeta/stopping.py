@@ -78,7 +78,7 @@ class Halving:
     Rungs are at 1/eta, 1/eta**2, ... of the epochs, rounded up, down to `first` percent of them. At
     a rung a training goes on if it is among the best 1/eta of those that were there, itself
     included; among fewer than 2 eta it has to be the best. An earlier training that ended by
-    itself before the rung counts with its score.
+    itself before the rung counts with its score, and one that diverged, ever, as diverged.
 
     Source: Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020; that a
     training is stopped at a rung at once, and not taken up again, is as in Optuna's
@@ -102,7 +102,7 @@ class Halving:
         for at, e in enumerate(rungs):
             here = sorted(
                 (
-                    other[min(e, len(other)) - 1]
+                    other[-1] if other[-1] == DIVERGED else other[min(e, len(other)) - 1]
                     for other in earlier
                     if len(other) >= e or len(other) not in rungs[:at]  # it was stopped there
                 ),
@@ -146,19 +146,16 @@ def to_record(rule: Rule) -> dict[str, Any]:
     return {"rule": rule.name, **asdict(rule)}  # pyright: ignore[reportArgumentType]
 
 
-def from_record(record: Mapping[str, Any] | None) -> Rule | None:
+def from_record(record: Mapping[str, Any]) -> Rule:
     """The rule that `to_record` wrote.
 
     Raises:
       ValueError: there is none of that name, or it has no such settings.
     """
-    if record is None:
-        return None
     options = {name: value for name, value in record.items() if name != "rule"}
     if (made := RULES.get(record["rule"])) is None:
         raise ValueError(
-            f"a rule that stops trainings is one of {', '.join(RULES)}, got {record['rule']!r:.40}; "
-            "choose one"
+            f"a rule to stop by is {' or '.join(RULES)}, got {record['rule']!r:.60}; choose one"
         )
     known = [one.name for one in fields(made)]
     if unknown := [name for name in options if name not in known]:
@@ -166,6 +163,11 @@ def from_record(record: Mapping[str, Any] | None) -> Rule | None:
             f"the rule {made.name} has {', '.join(known)}, and not {unknown[0]!r:.60}; leave it out"
         )
     return made(**options)
+
+
+def of_first(first: Mapping[str, Any]) -> Rule | None:
+    """The rule that a journal's first line names; None: it names none."""
+    return from_record(first["stop_early"]) if "stop_early" in first else None
 
 
 def parse(text: str) -> Rule:
@@ -183,9 +185,7 @@ def parse(text: str) -> Rule:
                 f"a rule's settings are written as first=20,share=100, got {one!r:.60}; mend it"
             )
         options[key.strip()] = int(value)
-    made = from_record({"rule": name, **options})
-    assert made is not None
-    return made
+    return from_record({"rule": name, **options})
 
 
 def _within(name: str, value: Any, low: int, high: int) -> None:

@@ -199,7 +199,7 @@ def from_line(
         Training(**first["training"]),
         lanes=Lanes(**first["lanes"]),
         fixed=first["fixed"],
-        stop_early=stopping.from_record(first.get("stop_early")),
+        stop_early=stopping.of_first(first),
         **{name: first[name] for name in ("seed", "scored_on", "chains", "replicates", "keys")},
     )
     rest = {name: first.get(name) for name in ("line", "format", "environment")}

@@ -192,6 +192,6 @@ def of_record(first: Mapping[str, Any], tuner: Tuner, exact: bool) -> Chains:
         first["replicates"],
         first["keys"] == "paired",
         exact,
-        stopping.from_record(first.get("stop_early")),
+        stopping.of_first(first),
         first["training"]["epochs"],
     )

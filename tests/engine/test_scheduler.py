@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxmeta.engine import scheduler
+from jaxmeta.engine import utilization
 from jaxmeta.engine.scheduler import AUTO, Scheduler, job, run_all
 from jaxmeta.engine.together import together
 from jaxmeta.record import cache
@@ -208,7 +208,7 @@ def test_jobs_are_run_to_their_ends_within_the_lanes():
 
 def test_the_speed_up_is_of_needed_seconds(monkeypatch):
     clock = iter([0.0, 10.0])
-    monkeypatch.setattr(scheduler.time, "monotonic", lambda: next(clock))
-    use = scheduler.Utilization(2, needed_seconds=15.0)
-    use._began = scheduler.time.monotonic()
+    monkeypatch.setattr(utilization.time, "monotonic", lambda: next(clock))
+    use = utilization.Utilization(2, needed_seconds=15.0)
+    use._began = utilization.time.monotonic()
     assert use.speed_up == 1.5
