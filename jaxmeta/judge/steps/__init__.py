@@ -1,0 +1,1 @@
+"""Tuners judged by training steps, on learning curves: what it brings to stop trainings early."""
