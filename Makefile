@@ -32,7 +32,7 @@ ALL := --upgrade pyproject.toml $(EXTRAS:%=--extra %)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro cluster cluster-quick \
-	bench bench-engines judge judge-axes prior \
+	bench bench-engines judge judge-axes judge-steps prior \
 	compare hyperparameters steering steering-data crossroads crossroads-data camvid cartpole gpu accelerators \
 	docs pictures check format wheel lock clean
 
@@ -93,6 +93,11 @@ judge-axes: venv ## tuners on all hyperparameters of the tables, with and withou
 	$(VENV)/bin/jaxmeta judge --axes --slow $(or $(SLOW),0)
 	$(VENV)/bin/jaxmeta judge --axes --split develop --ablation
 
+judge-steps: venv ## tuners by training steps, with and without stopping early: make judge-steps DATA=FOLDER
+	$(VENV)/bin/jaxmeta judge --deepobs $(DATA) --split develop --ablation --studies 100
+	$(VENV)/bin/jaxmeta judge --deepobs $(DATA) --ablation --studies 100
+	$(VENV)/bin/jaxmeta judge --deepobs $(DATA) --studies 25
+
 prior: $(VENV)/.run ## the prior that comes with the package, anew from its own small tasks
 	$(PY) -m experiments.prior
 
@@ -122,6 +127,7 @@ camvid: venv ## segmentation of CamVid, in its folder: make camvid DATA=FOLDER
 
 compare: venv ## tuners on real trainings, at equal training steps
 	$(PY) -m experiments.compare
+	$(PY) -m experiments.compare_axes
 
 gpu: ## lanes on a GPU: speed and bits, into experiments/results/gpu.json; see GPU_PYTHON
 	$(GPU_PYTHON) -m experiments.gpu $(ARGS)

@@ -24,6 +24,7 @@ from jaxmeta.tuning import Chains, Random, RankGP, ThreeWay, Tuner
 
 BUDGETS = (2, 5, 10, 20)  # whole trainings
 DECISIONS = 5 * BUDGETS[-1]  # at most, when most trainings are stopped
+WORST = -1e30  # what Optuna is told of a training that diverged; its TPE looks at the order only
 Position = tuple[int, ...]
 
 
@@ -92,13 +93,10 @@ def optuna_pruned(pruner: str, problem: Problem, seed: int) -> Iterator[Step]:
             trial.report(to_float(curve[e]), e)
             e += 1
             stopped = e < len(curve) and trial.should_prune()
-        if e < len(curve) and not stopped:  # it diverged
-            e, score = e + 1, DIVERGED
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        else:
-            score = max(curve[:e])
-            pruned = optuna.trial.TrialState.PRUNED
-            study.tell(trial, None if stopped else to_float(score), pruned if stopped else None)
+        diverged = e < len(curve) and not stopped
+        e, score = e + diverged, DIVERGED if diverged else max(curve[:e])
+        pruned = optuna.trial.TrialState.PRUNED if stopped else None
+        study.tell(trial, None if stopped else WORST if diverged else to_float(score), pruned)
         if best is None or score > best[0]:
             best = score, position
         yield Step(e, position, best[1], stopped, behind)
