@@ -34,7 +34,7 @@ BUDGETS = (5, 10, 20)
 EARLIER = 40  # trainings of a study that a prior is made of
 SPACE = Space(
     learning_rate=Log(1e-5, 1.0, start=1e-3),
-    batch_size=Values(16, 32, 64, start=32),
+    batch_size=Values(8, 16, 32, start=32),
     weight_decay=Log(1e-6, 0.1, start=1e-4),
     dropout=Linear(0.0, 0.6, 0.1),
     optimizer=Choice("adamw", "sgd", "momentum"),
@@ -110,7 +110,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--train-size", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=30, help="mini-batches an epoch")
+    parser.add_argument("--steps", type=int, default=16, help="mini-batches an epoch")
     parser.add_argument("--out", type=Path, default=Path("runs/compare/axes"))
     options = parser.parse_args()
     jax.config.update("jax_compilation_cache_dir", str(options.out.parent / "compiled"))

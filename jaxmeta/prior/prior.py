@@ -163,13 +163,15 @@ class Prior:
 
         Args:
           space: its ranges have positions.
+          constants: of all hyperparameters; those that the space tunes are passed over.
         """
         places = {
             name: lattice.Places(axis) for name, axis in zip(space.names, space.axes, strict=True)
         }
+        fixed = {n: value for n, value in (constants or {}).items() if n not in places}
         tasks, sources, left_out = [], [], []
         for task in self.tasks:
-            rows = [_row(places, constants or {}, trained) for trained in task.trainings]
+            rows = [_row(places, fixed, trained) for trained in task.trainings]
             kept = tuple(row for row in rows if isinstance(row, Row))
             why = sorted({row for row in rows if isinstance(row, str)})
             if why:

@@ -143,6 +143,12 @@ def test_a_training_with_another_word_than_this_study_has_is_left_out_and_number
     assert prior(*ROWS).on(Space(other=Values(1, 2))) is None
 
 
+def test_a_word_that_is_tuned_is_no_reason_to_leave_a_training_out():
+    """A task has a default for every hyperparameter, for those that are tuned too."""
+    found = laid(prior(*ROWS), SPACE.resolve(Range.steps), {"how": "lion", "size": 16})
+    assert len(found.tasks[0]) == 3 and found.left_out == ()
+
+
 @pytest.mark.parametrize(
     ("axis", "value", "expected"),
     [
