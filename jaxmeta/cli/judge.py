@@ -30,10 +30,11 @@ def add(command: argparse.ArgumentParser) -> None:
         help="of each, for Optuna's Gaussian process, which takes seconds a study and needs torch "
         "(default: 0)",
     )
-    command.add_argument(
+    what = command.add_mutually_exclusive_group()
+    what.add_argument(
         "--axes", action="store_true", help="tune all hyperparameters of the tables, not one"
     )
-    command.add_argument(
+    what.add_argument(
         "--deepobs",
         type=Path,
         metavar="FOLDER",

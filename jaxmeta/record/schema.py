@@ -158,7 +158,7 @@ def study(value: Any, at: str) -> None:
         prev=HASH,
         line=one_of("study"),
         format=one_of(FORMAT),
-        **rules_of(value),
+        **(rules_of(value) if type(value) is dict else CONFIGURATION),
         environment=ENVIRONMENT,
     )
     ends(value, at)

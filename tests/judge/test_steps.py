@@ -53,6 +53,12 @@ def test_a_folder_without_curves_is_said(tmp_path):
         curves.load(tmp_path)
 
 
+def test_one_judge_at_a_time(folder, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["judge", "--axes", "--deepobs", str(folder)])
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
 def test_cost_is_in_epochs_and_errors_are_those_of_what_was_stopped(folder):
     """Two trainings whole, one stopped that would have been the best, three that cost nothing."""
     best, middle, late = (15, 0), (17, 0), (16, 0)

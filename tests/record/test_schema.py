@@ -169,6 +169,12 @@ def test_every_field_of_line_1_is_looked_at(record, way, values):
         assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("line", [5, None, [], "study", ["stop_early"]])
+def test_line_1_that_is_no_object_is_refused(line):
+    with pytest.raises(JournalError, match="^line 1 must have "):
+        schema.check([line])
+
+
 def test_no_field_may_be_missing_be_new_or_stand_elsewhere(record):
     for number in (1, 2, len(record)):
         for name in record[number - 1]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxmeta import keys
+from jaxmeta.judge.joint.runner import seeds
 from jaxmeta.judge.steps.curves import SPACE, Problem, load
 from jaxmeta.score import DIVERGED, to_float
 from jaxmeta.stopping import Halving, Rival, Rule, course
@@ -197,9 +197,7 @@ def run(
     jobs = []
     for contender in contenders:
         for name in problems:
-            first = keys.stream(f"{seed} {name}")
-            seeds = tuple(int((first + n) % 2**32) for n in range(studies))
-            jobs.append(Job(contender, folder, name, seeds))
+            jobs.append(Job(contender, folder, name, tuple(seeds(seed, name, studies).tolist())))
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     found: dict[str, dict[str, Ran]] = {contender.name: {} for contender in contenders}
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
