@@ -6,13 +6,14 @@ is missing here (paddings by numbers, a bias that is left out) has not been need
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from flax.typing import Initializer
 
-from jaxmeta.arithmetic import add_bias, first_maximum, product
+from jaxmeta.arithmetic import add_bias, first_maximum, portable, product, quotient, times
 from jaxmeta.models.convolution import convolve, convolve_blocks, strided
+from jaxmeta.models.initializers import lecun_normal
 
-default_kernel_init = nn.initializers.lecun_normal()
 zeros = nn.initializers.zeros_init()
 
 
@@ -20,7 +21,7 @@ class Dense(nn.Module):
     """`flax.linen.Dense`: float32[..., in] -> float32[..., features]."""
 
     features: int
-    kernel_init: Initializer = default_kernel_init
+    kernel_init: Initializer = lecun_normal
     bias_init: Initializer = zeros
 
     @nn.compact
@@ -41,7 +42,7 @@ class Conv(nn.Module):
     kernel_size: tuple[int, int]
     strides: int | tuple[int, int] = 1
     padding: str = "SAME"
-    kernel_init: Initializer = default_kernel_init
+    kernel_init: Initializer = lecun_normal
     bias_init: Initializer = zeros
 
     @nn.compact
@@ -122,9 +123,17 @@ def dropout(x: jax.Array, rate: float | jax.Array, key: jax.Array) -> jax.Array:
     For a module that draws its own keys, such as NNX's; `rate` may be traced, float32 of shape ().
     """
     keep = 1 - jnp.float32(rate)
-    kept = jax.random.uniform(key, x.shape, jnp.float32) < keep
+    kept = _uniform(key, x.shape) < keep
     # Not x / keep: XLA rewrites a division by a traced scalar in some contexts only.
-    return jnp.where(kept, x * (1 / keep), 0)
+    return jnp.where(kept, times(x, quotient(1, keep)), 0)
+
+
+def _uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Draws from [0, 1)."""
+    if portable():
+        bits = jax.random.bits(key, shape, jnp.uint32) >> 8
+        return bits.astype(jnp.int32).astype(jnp.float32) * np.float32(2.0**-24)
+    return jax.random.uniform(key, shape, jnp.float32)
 
 
 def max_pool(x: jax.Array, window_shape: tuple[int, int], strides: tuple[int, int]) -> jax.Array:

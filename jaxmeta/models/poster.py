@@ -5,39 +5,11 @@ Two convolutions 5x5 of 32 and 64 features, each with ReLU and 2x2 max pooling, 
 normal with standard deviation 0.1, truncated at two of them, and 0.1.
 """
 
-from functools import cache
-from statistics import NormalDist
-
 import jax
-import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
+from jaxmeta.models.initializers import truncated_normal
 from jaxmeta.models.layers import ConvReluPool, Dense, Dropout
-
-
-@cache
-def _quantiles(stddev: float) -> np.ndarray:
-    """2^16 quantiles of the truncated normal distribution, the midpoints of equal masses."""
-    normal = NormalDist(sigma=stddev)
-    low, high = normal.cdf(-2 * stddev), normal.cdf(2 * stddev)
-    levels = low + (high - low) * (np.arange(2**16) + 0.5) / 2**16
-    return np.array([normal.inv_cdf(p) for p in levels.tolist()], np.float32)
-
-
-def truncated_normal(stddev: float) -> nn.initializers.Initializer:
-    """Normal draws cut off at two standard deviations, from integer bits and a table.
-
-    `jax.random.truncated_normal` changed its values with three of JAX's releases;
-    random bits did not, and looking up a number leaves nothing to round.
-    """
-
-    def init(key, shape, dtype=jnp.float32, out_sharding=None):
-        del out_sharding
-        index = jax.random.bits(key, shape, jnp.uint32) >> 16
-        return jnp.asarray(_quantiles(stddev), dtype)[index]
-
-    return init
 
 
 class PosterNet(nn.Module):

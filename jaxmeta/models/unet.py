@@ -7,26 +7,15 @@ Chaurasia and Culurciello, 2017): half the channels of the dearest convolutions.
 et al. have them (2015).
 """
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from jaxmeta.models.initializers import he_uniform
 from jaxmeta.models.layers import Conv, Dense, Dropout, max_pool, upsample
 
 WIDTHS = (16, 32, 64, 80)
-
-
-def he_uniform(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
-    """Uniform with variance 2 / fan-in, from integer bits; the last axis of `shape` is outputs.
-
-    A multiple of 2^-23 in [-1, 1) is exact, so there is one product to round.
-    """
-    whole = (jax.random.bits(key, shape, jnp.uint32) >> 8).astype(jnp.int32) - 2**23
-    scale = math.sqrt(6 / math.prod(shape[:-1])) * 2.0**-23
-    return whole.astype(dtype) * np.float32(scale)
 
 
 class UNet(nn.Module):

@@ -12,7 +12,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxmeta.arithmetic import cross_entropy, smoothed_cross_entropy, tree_sum
+from jaxmeta.arithmetic import (
+    cross_entropy,
+    quotient,
+    smoothed_cross_entropy,
+    times,
+    tree_sum,
+)
 from jaxmeta.supervised.optimizers import is_off
 
 CORRECT, SQUARED_ERROR = "correct predictions", "minus the sum of squared errors"
@@ -36,7 +42,7 @@ class Classes:
         losses = _entropy(logits.reshape(-1, self.classes), y.reshape(-1), label_smoothing)
         losses, seen = losses.reshape(len(y), -1), self._seen(y).reshape(len(y), -1)
         number = jnp.maximum(seen.sum(axis=1, dtype=jnp.int32), 1).astype(jnp.float32)
-        return tree_sum(jnp.where(seen, losses, 0), axis=1) * (1 / number)
+        return times(tree_sum(jnp.where(seen, losses, 0), axis=1), quotient(1, number))
 
     def points(self, logits: jax.Array, y: jax.Array) -> jax.Array:
         self._check(logits, y)
@@ -70,7 +76,7 @@ def squared_error(outputs: jax.Array, y: jax.Array) -> jax.Array:
             f"got {outputs.shape}; reshape one of them"
         )
     error = (outputs - y).reshape(len(y), -1)
-    return tree_sum(error * error, axis=1)
+    return tree_sum(times(error, error), axis=1)
 
 
 def minus_squared_error(outputs: jax.Array, y: jax.Array) -> jax.Array:

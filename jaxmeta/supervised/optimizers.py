@@ -2,7 +2,7 @@
 
 Each does what optax's of the same name does, with the same defaults, but for what is said here. Two
 rules keep the bits: an average is m + (1 - b) (g - m), with one product, and nothing is divided by
-a scalar that is traced. The hyperparameters are arguments by name; all may be traced.
+a scalar that is traced. In portable arithmetic (`jaxmeta.arithmetic`) they are those of any machine. The hyperparameters are arguments by name; all may be traced.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+
+from jaxmeta.arithmetic import quotient, root, times
 
 Scalar = float | jax.Array
 Optimizer = optax.GradientTransformation
@@ -27,14 +29,14 @@ def momentum(
     learning_rate: Scalar, momentum: Scalar = 0.9, weight_decay: Scalar = 0.0
 ) -> Optimizer:
     """Polyak's heavy ball: `optax.sgd` with momentum."""
-    return _descent(optax.trace(momentum), learning_rate, weight_decay)
+    return _descent(_trace(momentum), learning_rate, weight_decay)
 
 
 def nesterov(
     learning_rate: Scalar, momentum: Scalar = 0.9, weight_decay: Scalar = 0.0
 ) -> Optimizer:
     """Nesterov's momentum: `optax.sgd` with nesterov=True."""
-    return _descent(optax.trace(momentum, nesterov=True), learning_rate, weight_decay)
+    return _descent(_trace(momentum, nesterov=True), learning_rate, weight_decay)
 
 
 def rmsprop(
@@ -47,8 +49,9 @@ def rmsprop(
 
     def update(updates, state, params=None):
         del params
-        nu = _average(beta2, state, jax.tree.map(lambda g: g * g, updates))
-        return jax.tree.map(lambda g, v: g / (jnp.sqrt(v) + np.float32(eps)), updates, nu), nu
+        nu = _average(beta2, state, jax.tree.map(lambda g: times(g, g), updates))
+        small = np.float32(eps)
+        return jax.tree.map(lambda g, v: quotient(g, root(v) + small), updates, nu), nu
 
     return _descent(Optimizer(init, update), learning_rate, weight_decay)
 
@@ -106,14 +109,40 @@ def is_off(x: Any) -> bool:
 
 def _descent(direction: Optimizer, learning_rate: Scalar, weight_decay: Scalar) -> Optimizer:
     """Against `direction` and, decoupled from it, the weights themselves."""
-    decay = () if is_off(weight_decay) else (optax.add_decayed_weights(weight_decay),)
-    return optax.chain(direction, *decay, optax.scale_by_learning_rate(learning_rate))
+
+    def decayed(updates, params):
+        return jax.tree.map(lambda u, w: u + times(w, weight_decay), updates, params)
+
+    def scaled(updates, params):
+        del params
+        return jax.tree.map(lambda u: times(u, -1 * learning_rate), updates)
+
+    decay = () if is_off(weight_decay) else (optax.stateless(decayed),)
+    return optax.chain(direction, *decay, optax.stateless(scaled))
+
+
+def _trace(decay: Scalar, nesterov: bool = False) -> Optimizer:
+    """`optax.trace`: g + decay times the last of it."""
+
+    def init(params):
+        return optax.TraceState(jax.tree.map(jnp.zeros_like, params))
+
+    def update(updates, state, params=None):
+        del params
+
+        def onto(g, t):
+            return g + times(t, decay)
+
+        trace = jax.tree.map(onto, updates, state.trace)
+        return jax.tree.map(onto, updates, trace) if nesterov else trace, optax.TraceState(trace)
+
+    return Optimizer(init, update)
 
 
 def _average(b: Scalar, old: Any, new: Any) -> Any:
     """b old + (1 - b) new, of each leaf."""
     rate = 1 - b if isinstance(b, jax.Array) else np.float32(1 - b)
-    return jax.tree.map(lambda m, g: m + rate * (g - m), old, new)
+    return jax.tree.map(lambda m, g: m + times(g - m, rate), old, new)
 
 
 class AdamState(NamedTuple):
@@ -136,11 +165,12 @@ def _scale_by_adam(beta1: Scalar, beta2: Scalar, eps: float) -> Optimizer:
         del params
         t = jnp.asarray(optax.safe_increment(state.count))
         mu = _average(beta1, state.mu, updates)
-        nu = _average(beta2, state.nu, jax.tree.map(lambda g: g * g, updates))
+        nu = _average(beta2, state.nu, jax.tree.map(lambda g: times(g, g), updates))
         (c1, power1), (c2, power2) = (
             advance(power, t) for (_, advance), power in zip(corrections, state.powers, strict=True)
         )
-        step = jax.tree.map(lambda m, v: m * c1 / (jnp.sqrt(v * c2) + np.float32(eps)), mu, nu)
+        small = np.float32(eps)
+        step = jax.tree.map(lambda m, v: quotient(times(m, c1), root(times(v, c2)) + small), mu, nu)
         return step, AdamState(t, mu, nu, (power1, power2))
 
     return Optimizer(init, update)
@@ -151,7 +181,7 @@ def _correction(b: Scalar) -> tuple[Any, Callable[[Any, jax.Array], tuple[jax.Ar
     factor and what it carries on. From a table where b is a number, else from b^t."""
     if isinstance(b, jax.Array):
         # Carried, not made here, so that no product stands beside the difference.
-        return b, lambda power, t: (1 / (1 - power), power * b)
+        return b, lambda power, t: (quotient(1, 1 - power), times(power, b))
     table = _corrections(b)
     return (), lambda nothing, t: (jnp.take(table, t, mode="clip"), nothing)
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmeta.arithmetic import tree_sum
+from jaxmeta.arithmetic import absolute, quotient, times, tree_sum
 from jaxmeta.supervised.losses import Classes
 
 MEAN_IOU = "mean intersection over union"
@@ -44,9 +44,9 @@ class Segmentation:
         integers up to the divisions, counts below 2**24 pixels."""
         right = jnp.diagonal(confusion)
         union = confusion.sum(0) + confusion.sum(1) - right
-        each = right.astype(jnp.float32) / jnp.maximum(union, 1).astype(jnp.float32)
+        each = quotient(right.astype(jnp.float32), jnp.maximum(union, 1).astype(jnp.float32))
         number = jnp.maximum((union > 0).sum(dtype=jnp.int32), 1).astype(jnp.float32)
-        return tree_sum(each) * (1 / number)
+        return times(tree_sum(each), quotient(1, number))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,17 +62,17 @@ class LogDepth:
     def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array:
         """The mean absolute error of each picture."""
         total, number = self.points(outputs, y)
-        return total * (1 / jnp.maximum(number, 1).astype(jnp.float32))
+        return times(total, quotient(1, jnp.maximum(number, 1).astype(jnp.float32)))
 
     def points(self, outputs: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The sum of the absolute errors of each picture float32[B], of so many pixels int32[B]."""
         seen = (y > 0).reshape(len(y), -1)
-        error = jnp.abs(outputs.reshape(y.shape) - jnp.asarray(self.logs)[y]).reshape(len(y), -1)
+        error = absolute(outputs.reshape(y.shape) - jnp.asarray(self.logs)[y]).reshape(len(y), -1)
         return tree_sum(jnp.where(seen, error, 0), axis=1), seen.sum(axis=1, dtype=jnp.int32)
 
     def summary(self, sums: tuple[jax.Array, jax.Array]) -> jax.Array:
         total, number = sums
-        return -total * (1 / jnp.maximum(number, 1).astype(jnp.float32))
+        return times(-total, quotient(1, jnp.maximum(number, 1).astype(jnp.float32)))
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Both:
     ) -> jax.Array:
         depth = self.depth.loss(outputs[..., -1], y[..., 1])
         labels = self.labels.loss(outputs[..., :-1], y[..., 0], label_smoothing)
-        return labels + jnp.float32(depth_weight) * depth
+        return labels + times(depth, jnp.float32(depth_weight))
 
     def points(self, outputs: jax.Array, y: jax.Array) -> Any:
         return (

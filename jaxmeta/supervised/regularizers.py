@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 
+from jaxmeta.arithmetic import times
 from jaxmeta.supervised.optimizers import is_off
 from jaxmeta.trial import Value
 
@@ -62,4 +63,4 @@ def add_l2(l2: Any, gradient: Any, params: Any) -> Any:
     """The gradient with that of the penalty; `l2` may be traced."""
     if is_off(l2):
         return gradient
-    return jax.tree.map(lambda g, w: g + l2 * w, gradient, params)
+    return jax.tree.map(lambda g, w: g + times(w, l2), gradient, params)

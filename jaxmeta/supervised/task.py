@@ -16,7 +16,7 @@ from jax.custom_batching import sequential_vmap
 from jaxmeta import keys
 from jaxmeta import score as scores
 from jaxmeta.arguments import arguments, given
-from jaxmeta.arithmetic import tree_sum
+from jaxmeta.arithmetic import times, tree_sum
 from jaxmeta.length import Training
 from jaxmeta.models.network import Network, Source
 from jaxmeta.supervised import numbers, regularizers
@@ -180,7 +180,7 @@ class Task:
 
         def loss(params, rest, step_key, x, y):
             outputs, rest = network.apply(params, rest, scale(x), step_key)
-            return tree_sum(loss_of(outputs, y)) * one_over_batch, rest
+            return times(tree_sum(loss_of(outputs, y)), one_over_batch), rest
 
         def step(carry):
             t, (params, rest, moments), _ = carry
@@ -250,5 +250,6 @@ class Task:
 def scale(x: Any) -> Any:
     """Images of uint8 to float32 in [0, 1], by one multiplication; anything else as it is."""
     return jax.tree.map(
-        lambda a: a.astype(jnp.float32) * np.float32(1 / 255) if a.dtype == jnp.uint8 else a, x
+        lambda a: times(a.astype(jnp.float32), np.float32(1 / 255)) if a.dtype == jnp.uint8 else a,
+        x,
     )

@@ -14,8 +14,9 @@ from flax import linen as nn
 from jaxmeta import keys
 from jaxmeta.models import convolution, layers, winograd
 from jaxmeta.models.convolution import by_patches, by_xla, join
+from jaxmeta.models.initializers import truncated_normal
 from jaxmeta.models.pilot import PilotNet
-from jaxmeta.models.poster import PosterNet, truncated_normal
+from jaxmeta.models.poster import PosterNet
 from jaxmeta.models.winograd import B_T, SCALE, powers
 from jaxmeta.models.winograd import convolve as by_winograd
 

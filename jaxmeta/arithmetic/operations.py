@@ -1,6 +1,7 @@
-"""Fixed-order float32: the few operations a network is written in so that its bits stay the same.
+"""The few operations a network is written in so that its bits stay the same.
 
-XLA adds in an order, and contracts and divides in a way, that depend on what stands around an
+In portable arithmetic (`mode`) their parts are those of `exact`. In fast arithmetic they are
+fixed-order float32: XLA adds in an order, and contracts and divides in a way, that depend on what stands around an
 operation: `vmap`, a loop, the number of threads. Here every sum has one order, no scalar that is
 traced is a divisor, and what remains was measured to be the same bits alone, in `scan`, `fori_loop`
 and `vmap`, and for every size of the thread pool:
@@ -20,6 +21,46 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
+
+from jaxmeta.arithmetic import exact
+from jaxmeta.arithmetic.mode import portable
+
+
+def times(a: ArrayLike, b: ArrayLike) -> jax.Array:
+    """a * b. In portable arithmetic no compiler fuses it with a sum, and where the shapes differ
+    `b` has no derivative."""
+    if not portable():
+        return jnp.asarray(a * b)
+    a, b = (jnp.asarray(x, jnp.float32) for x in (a, b))
+    if a.shape == b.shape:
+        return exact.times(a, b)
+    return exact.times(a, jnp.broadcast_to(lax.stop_gradient(b), a.shape))
+
+
+def quotient(a: ArrayLike, b: ArrayLike) -> jax.Array:
+    """a / b; in portable arithmetic without a derivative."""
+    return exact.quotient(a, b) if portable() else jnp.asarray(a / b)
+
+
+def root(x: jax.Array) -> jax.Array:
+    """The square root; in portable arithmetic without a derivative."""
+    return exact.root(x) if portable() else jnp.sqrt(x)
+
+
+def absolute(x: jax.Array) -> jax.Array:
+    """|x|; at 0 the derivative is 0."""
+    return _absolute(x) if portable() else jnp.abs(x)
+
+
+@jax.custom_vjp
+def _absolute(x):
+    return jnp.abs(x)
+
+
+_absolute.defvjp(
+    lambda x: (jnp.abs(x), x),
+    lambda x, g: (jnp.where(x > 0, g, jnp.where(x < 0, -g, jnp.zeros_like(g))),),
+)
 
 
 def tree_sum(x: jax.Array, axis: int = 0) -> jax.Array:
@@ -45,17 +86,21 @@ def _cross_entropy_forward(logits, labels):
     classes = lax.broadcasted_iota(labels.dtype, logits.shape, 1)
     hot = classes == labels[:, None]
     shifted = logits - jnp.max(logits, axis=1, keepdims=True)
-    exps = jnp.exp(shifted)
+    exps = exact.exp(shifted) if portable() else jnp.exp(shifted)
     total = tree_sum(exps, 1)
-    losses = jnp.log(total) - tree_sum(jnp.where(hot, shifted, 0), 1)
+    losses = _log(total) - tree_sum(jnp.where(hot, shifted, 0), 1)
     return losses, (exps, total, hot)
+
+
+def _log(x):
+    return exact.log(x) if portable() else jnp.log(x)
 
 
 def _cross_entropy_backward(residuals, g):
     exps, total, hot = residuals
     # By the reciprocal: XLA turns a division by a broadcast into it in some contexts only.
-    softmax = exps * (1 / total)[:, None]
-    return (softmax - hot.astype(softmax.dtype)) * g[:, None], None
+    softmax = times(exps, quotient(1, total)[:, None])
+    return times(softmax - hot.astype(softmax.dtype), g[:, None]), None
 
 
 cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
@@ -75,17 +120,18 @@ def _smoothed_forward(logits, labels, smoothing):
     _, (exps, total, hot) = _cross_entropy_forward(logits, labels)
     shifted = logits - jnp.max(logits, axis=1, keepdims=True)
     one_over_classes = np.float32(1 / logits.shape[1])
-    label, mean = tree_sum(jnp.where(hot, shifted, 0), 1), tree_sum(shifted, 1) * one_over_classes
+    label = tree_sum(jnp.where(hot, shifted, 0), 1)
+    mean = times(tree_sum(shifted, 1), one_over_classes)
     # One product only: XLA contracts either of two with the sum, as it likes.
-    losses = jnp.log(total) - (label + smoothing * (mean - label))
-    at_label = 1 - smoothing * np.float32(1 - 1 / logits.shape[1])
-    return losses, (exps, total, hot, smoothing * one_over_classes, at_label)
+    losses = _log(total) - (label + times(mean - label, smoothing))
+    at_label = 1 - times(smoothing, np.float32(1 - 1 / logits.shape[1]))
+    return losses, (exps, total, hot, times(smoothing, one_over_classes), at_label)
 
 
 def _smoothed_backward(residuals, g):
     exps, total, hot, everywhere, at_label = residuals
-    softmax = exps * (1 / total)[:, None]
-    gradient = (softmax - jnp.where(hot, at_label, everywhere)) * g[:, None]
+    softmax = times(exps, quotient(1, total)[:, None])
+    gradient = times(softmax - jnp.where(hot, at_label, everywhere), g[:, None])
     return gradient, None, jnp.zeros_like(everywhere)
 
 
@@ -94,6 +140,8 @@ smoothed_cross_entropy.defvjp(_smoothed_forward, _smoothed_backward)
 
 def contract(subscripts: str, a: ArrayLike, b: ArrayLike) -> jax.Array:
     """`jnp.einsum` of two operands, with the same bits under `vmap` over one, both or none."""
+    if portable():
+        return exact.contract(subscripts, jnp.asarray(a), jnp.asarray(b))
     return jnp.einsum(subscripts, *_batched_alike(a, b))
 
 

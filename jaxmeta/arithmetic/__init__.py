@@ -1,0 +1,38 @@
+"""What networks, losses and optimisers compute with, so that their bits stay the same.
+
+Two arithmetics behind one interface: `operations`. Which one is traced says `mode`.
+"""
+
+from jaxmeta.arithmetic.mode import ARITHMETICS, FAST, PORTABLE, arithmetic, portable
+from jaxmeta.arithmetic.operations import (
+    absolute,
+    add_bias,
+    contract,
+    cross_entropy,
+    first_maximum,
+    product,
+    quotient,
+    root,
+    smoothed_cross_entropy,
+    times,
+    tree_sum,
+)
+
+__all__ = [
+    "ARITHMETICS",
+    "FAST",
+    "PORTABLE",
+    "absolute",
+    "add_bias",
+    "arithmetic",
+    "contract",
+    "cross_entropy",
+    "first_maximum",
+    "portable",
+    "product",
+    "quotient",
+    "root",
+    "smoothed_cross_entropy",
+    "times",
+    "tree_sum",
+]

@@ -1,0 +1,138 @@
+"""Portable arithmetic: operations whose every bit IEEE 754 settles, on any processor.
+
+The last bit of a float32 program hangs on the order of its sums, on whether a product is fused with
+the sum behind it, and on a library's exponential and logarithm. Here nothing of this is left:
+
+- Factors of a contraction are rounded to whole multiples of a power of two, so few bits that all
+  products and partial sums are whole numbers below 2^53, which float64 holds: the sum is exact, so
+  its order is free. One rounding makes it float32 again.
+- A product by element is exact in float64 (24 + 24 bits), is rounded once, and lies behind a
+  comparison, so that no compiler fuses it with a sum.
+- Division and square root are those of float64, which IEEE 754 settles on a GPU too.
+- Exponential and logarithm are polynomials of products that are exact and sums that are rounded, so
+  that a fused multiply-add gives the same.
+- Below 2^-126 there is zero: some processors compute there, and some do not.
+
+Arguments and results are float32. Ozaki et al., "Error-free transformations of matrix
+multiplication by using fast routines of matrix multiplication and its applications", 2012, has the
+first idea.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+VERSION = 1  # of the bits; a golden file holds them (tests/models/portable.json)
+SMALLEST = 2.0**-126
+# ln 2 in 45 bits: its product with an exponent, of 8 bits, is exact.
+LN2 = float(np.round(np.log(2) * 2.0**45) * 2.0**-45)
+LOG2_E = float(np.float32(1 / np.log(2)))
+LOWEST = -104.0  # exp of less is zero in float32
+# exp(r) for |r| <= ln 2 / 2 by Taylor's series: the error of its end is below 2^-28.
+EXP = [np.float32(1 / math.factorial(n)) for n in range(8)]
+# log((1 + s) / (1 - s)) = 2 s (1 + s^2 / 3 + s^4 / 5 + ...), for |s| <= 0.172.
+LOG = [np.float32(1 / (2 * n + 1)) for n in range(6)]
+
+
+def to_float32(x: jax.Array) -> jax.Array:
+    """float64 to float32 by one rounding; what is smaller than float32's normal numbers is 0."""
+    return jnp.where(jnp.abs(x) < SMALLEST, 0.0, x).astype(jnp.float32)
+
+
+def _wide(x: jax.typing.ArrayLike) -> jax.Array:
+    return jnp.asarray(x, jnp.float32).astype(jnp.float64)
+
+
+def power_of_two(exponent: jax.Array) -> jax.Array:
+    """2^exponent as float64, exactly: int64 -> float64, exponents from -1022 to 1023."""
+    return lax.bitcast_convert_type((exponent.astype(jnp.int64) + 1023) << 52, jnp.float64)
+
+
+def on_grid(x: jax.Array, bits: int) -> tuple[jax.Array, jax.Array]:
+    """`x` as whole numbers of at most 2^bits, in float64, and the exponent of their unit.
+
+    float32[...] -> float64[...], int64[]. The unit is a power of two that goes by the largest
+    entry; half of it is the error of each entry.
+    """
+    largest = lax.bitcast_convert_type(jnp.max(jnp.abs(x), initial=0), jnp.int32) >> 23
+    unit = largest.astype(jnp.int64) - 126 - bits
+    return lax.round(_wide(x) * power_of_two(-unit), lax.RoundingMethod.TO_NEAREST_EVEN), unit
+
+
+def bits_for(terms: int) -> int:
+    """Bits of a factor whose products sum up exactly in float64, `terms` of them."""
+    return min(24, (53 - math.ceil(math.log2(terms))) // 2)
+
+
+def contract(subscripts: str, a: jax.Array, b: jax.Array) -> jax.Array:
+    """`jnp.einsum` of two operands, in whole numbers.
+
+    Each factor has an error of at most 2^-bits of the largest entry of its operand, where 2 bits +
+    log2(terms) <= 53: with 800 terms bits is 21, and at most it is 24.
+    """
+    inputs, output = subscripts.split("->")
+    left, right = inputs.split(",")
+    sizes = {**dict(zip(left, a.shape, strict=True)), **dict(zip(right, b.shape, strict=True))}
+    terms = math.prod(size for name, size in sizes.items() if name not in output)
+    bits = bits_for(terms)
+    (a, unit_a), (b, unit_b) = on_grid(a, bits), on_grid(b, bits)
+    return to_float32(jnp.einsum(subscripts, a, b) * power_of_two(unit_a + unit_b))
+
+
+@jax.custom_vjp
+def times(a: jax.Array, b: jax.Array) -> jax.Array:
+    """a * b of two arrays of one shape, which no compiler fuses with a sum."""
+    return to_float32(_wide(a) * _wide(b))
+
+
+times.defvjp(lambda a, b: (times(a, b), (a, b)), lambda of, g: (times(g, of[1]), times(g, of[0])))
+
+
+def quotient(a: jax.typing.ArrayLike, b: jax.typing.ArrayLike) -> jax.Array:
+    """a / b; it has no derivative of its own."""
+    return to_float32(_wide(a) / _wide(b))
+
+
+def root(x: jax.typing.ArrayLike) -> jax.Array:
+    """The square root; it has no derivative of its own."""
+    return to_float32(jnp.sqrt(_wide(x)))
+
+
+def _polynomial(coefficients: list[np.float32], x: jax.Array) -> jax.Array:
+    """Horner's rule: each product is exact, each sum is rounded to float32."""
+    y = jnp.full_like(x, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        y = to_float32(_wide(y) * _wide(x) + np.float64(coefficient))
+    return y
+
+
+def exp(x: jax.Array) -> jax.Array:
+    """The exponential of numbers that are not above 0, to 2^-23 of it.
+
+    x = n ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite, "Software Manual for the Elementary
+    Functions", 1980).
+    """
+    x = _wide(jnp.maximum(x, np.float32(LOWEST)))
+    n = lax.round(x * LOG2_E, lax.RoundingMethod.TO_NEAREST_EVEN)
+    r = to_float32(x - n * LN2)
+    after_first = _wide(_polynomial(EXP[1:], r)) * _wide(r)  # exact
+    # The integer below a NaN is another on each processor; it stays NaN.
+    return to_float32((after_first + 1.0) * power_of_two(n.astype(jnp.int64)))
+
+
+def log(x: jax.Array) -> jax.Array:
+    """The natural logarithm of normal numbers, to 2^-23 of it.
+
+    x = 2^e m with m in [sqrt(1/2), sqrt(2)), and s = (m - 1) / (m + 1).
+    """
+    bits = lax.bitcast_convert_type(x, jnp.int32)
+    m = lax.bitcast_convert_type((bits & 0x7FFFFF) | 0x3F800000, jnp.float32)
+    large = m >= np.float32(math.sqrt(2))
+    m = jnp.where(large, _wide(m) * 0.5, _wide(m))
+    e = _wide(((bits >> 23) - 127 + large).astype(jnp.float32))
+    s = to_float32((m - 1.0) / (m + 1.0))
+    y = _polynomial(LOG, times(s, s))
+    return to_float32(e * LN2 + _wide(s) * 2.0 * _wide(y))
