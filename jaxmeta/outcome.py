@@ -10,6 +10,7 @@ from rich.console import Console
 
 from jaxmeta import display, keys, running, study, tasks
 from jaxmeta import seeds as several
+from jaxmeta.arithmetic import FAST
 from jaxmeta.engine.place import LOCAL, Place
 from jaxmeta.engine.scheduler import AUTO
 from jaxmeta.prior import Prior
@@ -237,6 +238,7 @@ def tune(
     tensorboard: Path | str | None = None,
     prior: Prior | bool = True,
     stop_early: Rule | str | None = None,
+    arithmetic: str = FAST,
     **options: Any,
 ) -> Outcome | list[Outcome]:
     """Run a study, and give what it found; with `seeds` a study from each, in a list.
@@ -258,7 +260,7 @@ def tune(
       prior: what `RankGP` learns from; True: what comes with the package; False: nothing.
       stop_early: stop trainings that fall behind: a rule of `stopping`, or its words ("rival",
         "halving:eta=4"); None: every training goes on to its own end.
-      seed, workers, lookahead, keep_weights, scored_on, chains, replicates, place: see
+      seed, workers, lookahead, keep_weights, scored_on, chains, replicates, arithmetic, place: see
         `Study`, `running.Means`.
 
     Raises:
@@ -287,6 +289,7 @@ def tune(
         trial_keys,
         fixed=fixed or {},
         stop_early=parse_rule(stop_early) if isinstance(stop_early, str) else stop_early,
+        arithmetic=arithmetic,
     )
     means = Means(workers, lookahead, keep_weights, place)
     if seeds is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxmeta import keys, stopping, tasks
+from jaxmeta.arithmetic import ARITHMETICS, FAST, PORTABLE
 from jaxmeta.engine import Recipe
 from jaxmeta.record import schema
 from jaxmeta.record.error import JournalError
@@ -46,6 +47,8 @@ class Study:
       fixed: values of hyperparameters that are not tuned, where the task's own are not wanted.
       stop_early: stop trainings that fall behind, by a rule of `stopping`; None: every training
         goes on to its own end.
+      arithmetic: "fast", whose bits are those of one environment; or "portable", whose bits are the
+        same on every machine, and which takes longer.
     """
 
     task: Trainable
@@ -59,6 +62,7 @@ class Study:
     lanes: Lanes | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
     stop_early: stopping.Rule | None = None
+    arithmetic: str = FAST
 
     def __post_init__(self) -> None:
         if self.tuner is None:
@@ -68,7 +72,8 @@ class Study:
         if self.keys is None:
             object.__setattr__(self, "keys", self.tuner.keys)
         object.__setattr__(self, "seed", index(self.seed))
-        for name, allowed in (("scored_on", SCORED_ON), ("keys", KEYS)):
+        choices = {"scored_on": SCORED_ON, "keys": KEYS, "arithmetic": ARITHMETICS}
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(
                     f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}; "
@@ -96,7 +101,9 @@ class Study:
     @cached_property
     def _lanes(self) -> Lanes:
         def memory_of(lanes: Lanes) -> int:
-            programs = Programs(self.task, self.training, self.constants, self.scored_on, lanes)
+            programs = Programs(
+                self.task, self.training, self.constants, self.scored_on, lanes, by=self.arithmetic
+            )
             return programs.of(self.tuner.space.values(self.tuner.space.start)).go_on.memory
 
         return self.lanes or lanes_here(memory_of=memory_of)
@@ -115,6 +122,7 @@ class Study:
             space.values(space.start),
             self.scored_on,
             self._lanes,
+            self.arithmetic,
             str(folder or ""),
         )
 
@@ -139,7 +147,7 @@ class Study:
                 "meaning": task.meaning,
                 "of": {split: task.of(split) for split in SCORED_ON if split in task.held_out},
             },
-            "promises": task.promises,
+            "promises": PORTABLE if self.arithmetic == PORTABLE else task.promises,
             "data": task.data_record(),
             **rule,
         }
@@ -200,6 +208,7 @@ def from_line(
         lanes=Lanes(**first["lanes"]),
         fixed=first["fixed"],
         stop_early=stopping.of_first(first),
+        arithmetic=PORTABLE if first["promises"] == PORTABLE else FAST,
         **{name: first[name] for name in ("seed", "scored_on", "chains", "replicates", "keys")},
     )
     rest = {name: first.get(name) for name in ("line", "format", "environment")}

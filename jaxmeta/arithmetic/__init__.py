@@ -3,6 +3,8 @@
 Two arithmetics behind one interface: `operations`. Which one is traced says `mode`.
 """
 
+from jaxmeta.arithmetic.selfcheck import check
+from jaxmeta.arithmetic.exact import VERSION
 from jaxmeta.arithmetic.mode import ARITHMETICS, FAST, PORTABLE, arithmetic, portable
 from jaxmeta.arithmetic.operations import (
     absolute,
@@ -22,9 +24,11 @@ __all__ = [
     "ARITHMETICS",
     "FAST",
     "PORTABLE",
+    "VERSION",
     "absolute",
     "add_bias",
     "arithmetic",
+    "check",
     "contract",
     "cross_entropy",
     "first_maximum",

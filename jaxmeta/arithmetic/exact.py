@@ -25,8 +25,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-VERSION = 1  # of the bits; a golden file holds them (tests/models/portable.json)
+VERSION = "portable 1"  # of the bits; a golden file holds them (tests/models/portable.json)
 SMALLEST = 2.0**-126
+# What stands in this scope is portable; `training.portable` looks for it.
+SCOPE = "portable"
+exactly = jax.named_scope(SCOPE)
 # ln 2 in 45 bits: its product with an exponent, of 8 bits, is exact.
 LN2 = float(np.round(np.log(2) * 2.0**45) * 2.0**-45)
 LOG2_E = float(np.float32(1 / np.log(2)))
@@ -38,8 +41,11 @@ LOG = [np.float32(1 / (2 * n + 1)) for n in range(6)]
 
 
 def to_float32(x: jax.Array) -> jax.Array:
-    """float64 to float32 by one rounding; what is smaller than float32's normal numbers is 0."""
-    return jnp.where(jnp.abs(x) < SMALLEST, 0.0, x).astype(jnp.float32)
+    """float64 to float32 by one rounding; what is smaller than float32's normal numbers is 0.
+
+    The choice comes last: XLA may take a conversion to float32 and back again for nothing.
+    """
+    return jnp.where(jnp.abs(x) < SMALLEST, np.float32(0), x.astype(jnp.float32))
 
 
 def _wide(x: jax.typing.ArrayLike) -> jax.Array:
@@ -67,6 +73,7 @@ def bits_for(terms: int) -> int:
     return min(24, (53 - math.ceil(math.log2(terms))) // 2)
 
 
+@exactly
 def contract(subscripts: str, a: jax.Array, b: jax.Array) -> jax.Array:
     """`jnp.einsum` of two operands, in whole numbers.
 
@@ -83,6 +90,7 @@ def contract(subscripts: str, a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 @jax.custom_vjp
+@exactly
 def times(a: jax.Array, b: jax.Array) -> jax.Array:
     """a * b of two arrays of one shape, which no compiler fuses with a sum."""
     return to_float32(_wide(a) * _wide(b))
@@ -91,11 +99,13 @@ def times(a: jax.Array, b: jax.Array) -> jax.Array:
 times.defvjp(lambda a, b: (times(a, b), (a, b)), lambda of, g: (times(g, of[1]), times(g, of[0])))
 
 
+@exactly
 def quotient(a: jax.typing.ArrayLike, b: jax.typing.ArrayLike) -> jax.Array:
     """a / b; it has no derivative of its own."""
     return to_float32(_wide(a) / _wide(b))
 
 
+@exactly
 def root(x: jax.typing.ArrayLike) -> jax.Array:
     """The square root; it has no derivative of its own."""
     return to_float32(jnp.sqrt(_wide(x)))
@@ -109,6 +119,7 @@ def _polynomial(coefficients: list[np.float32], x: jax.Array) -> jax.Array:
     return y
 
 
+@exactly
 def exp(x: jax.Array) -> jax.Array:
     """The exponential of numbers that are not above 0, to 2^-23 of it.
 
@@ -123,6 +134,7 @@ def exp(x: jax.Array) -> jax.Array:
     return to_float32((after_first + 1.0) * power_of_two(n.astype(jnp.int64)))
 
 
+@exactly
 def log(x: jax.Array) -> jax.Array:
     """The natural logarithm of normal numbers, to 2^-23 of it.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxmeta import display, running, seeds, stopping, study, tasks, tuning
+from jaxmeta.arithmetic.mode import ARITHMETICS, FAST
 from jaxmeta.cli.console import console
 from jaxmeta.cli.running import add_running, means_of, one_log, until_stopped
 from jaxmeta.prior import tuner as prior
@@ -138,6 +139,13 @@ def add_study(command: argparse.ArgumentParser) -> None:
         "with settings, as in rival:first=20,share=100; the record says which epochs were not run "
         "(default: every training goes on to its own end)",
     )
+    command.add_argument(
+        "--arithmetic",
+        choices=ARITHMETICS,
+        default=FAST,
+        help="fast: the same bits in one environment; portable: on every machine and with every "
+        "release of JAX that is tested, and it takes longer (default: fast)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -178,6 +186,7 @@ def study_of(options: argparse.Namespace) -> study.Study:
         lanes=_lanes(options),
         fixed=fixed,
         stop_early=None if options.stop_early is None else stopping.parse(options.stop_early),
+        arithmetic=options.arithmetic,
         **_given(options, STUDY),
     )
 

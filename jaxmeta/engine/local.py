@@ -33,6 +33,7 @@ def programs_of(recipe: Recipe, device: Any = None) -> Programs:
         recipe.scored_on,
         recipe.lanes,
         device,
+        recipe.arithmetic,
     )
 
 
@@ -60,7 +61,7 @@ class Local:
 
     def surroundings(self) -> dict[str, Any]:
         first = self._programs[0].of(self._recipe.start)
-        return {**environment.fingerprint(), **first.digests()}
+        return environment.fingerprint(self._recipe.arithmetic, first.digests())
 
     def want(self, jobs: Sequence[Job]) -> None:
         with self._changed:

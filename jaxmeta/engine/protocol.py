@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from jaxmeta.arithmetic import FAST
 from jaxmeta.training import Lanes, Trainable, Training
 from jaxmeta.trial import Result, Values
 
@@ -25,6 +26,7 @@ class Recipe:
         fingerprint.
       scored_on: the split that scores are taken on.
       lanes: trials in one compiled program.
+      arithmetic: "fast" or "portable", see `jaxmeta.arithmetic`.
       folder: where trials in progress are saved, so that a kill costs little; "": nowhere.
     """
 
@@ -34,6 +36,7 @@ class Recipe:
     start: Values
     scored_on: str
     lanes: Lanes
+    arithmetic: str = FAST
     folder: str = ""
 
 

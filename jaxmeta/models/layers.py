@@ -26,8 +26,8 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
-        bias = self.param("bias", self.bias_init, (self.features,))
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features), jnp.float32)
+        bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
         y = add_bias(product(x.reshape(-1, x.shape[-1]), kernel), bias)
         return y.reshape(*x.shape[:-1], self.features)
 
@@ -76,8 +76,8 @@ class Conv(nn.Module):
                 f"images must be [batch, height, width, channels], got shape {x.shape}; reshape"
             )
         shape = (height, width, x.shape[3], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape)
-        return kernel, self.param("bias", self.bias_init, (self.features,))
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        return kernel, self.param("bias", self.bias_init, (self.features,), jnp.float32)
 
 
 class ConvReluPool(Conv):

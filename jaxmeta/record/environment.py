@@ -2,13 +2,16 @@
 
 Versions, flags, thread pool, configuration, device kind, the
 instruction sets by which XLA and its libraries pick their kernels, and the package's own source.
+
+In portable arithmetic little of it can: the version of that arithmetic, which numbers a key draws,
+and the packages that decisions hang on. All else stands under INFORMATION, and is not compared.
 """
 
 import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from typing import Any
 import jax
 from jax import config
 
-from jaxmeta import runtime
+from jaxmeta import arithmetic, runtime
 from jaxmeta.version import VERSION
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
@@ -26,19 +29,42 @@ CONFIGURATION = (
     "jax_threefry_partitionable",
     "jax_numpy_dtype_promotion",
 )
+DRAWS = "jax_threefry_partitionable"
+INFORMATION = "information"
 INSTRUCTION_SETS = (
     *("avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512_bf16", "avx512_vnni"),
     *("amx_tile", "amx_bf16", "asimd", "sve"),
 )
 
 
-def fingerprint() -> dict[str, Any]:
+def fingerprint(
+    by: str = arithmetic.FAST, program: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """The environment of this process, as JSON; where it is equal, equal bits are expected.
 
+    Args:
+      by: the arithmetic.
+      program: digests of the first trial's program.
+
     Raises:
-      ValueError: JAX adds up wrongly here, so that no record would be worth anything.
+      ValueError: JAX computes wrongly here, so that no record would be worth anything.
     """
     runtime.check_sums()
+    found = {**_here(), **(program or {})}
+    if by != arithmetic.PORTABLE:
+        return found
+    arithmetic.check()
+    draws = {DRAWS: found.pop(DRAWS)}
+    return {"arithmetic": arithmetic.VERSION, **draws, INFORMATION: found}
+
+
+def told(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """All that an environment says, whatever it is for, by name."""
+    rest = {name: value for name, value in environment.items() if name != INFORMATION}
+    return {**environment.get(INFORMATION, {}), **rest}
+
+
+def _here() -> dict[str, Any]:
     device = jax.devices()[0]
     return {
         "jaxmeta": VERSION,
@@ -96,9 +122,12 @@ def source_digest() -> str:
 def differences(recorded: dict[str, Any], here: dict[str, Any]) -> list[str]:
     """What differs, one sentence part a field: 'jaxlib: recorded "0.9.2", here "0.10.1"'.
 
-    Empty where both are the same JSON text, and nowhere else.
+    Empty where both are the same JSON text but for INFORMATION, and nowhere else.
     """
-    a, b = ({name: json.dumps(one[name]) for name in one} for one in (recorded, here))
+    a, b = (
+        {name: json.dumps(one[name]) for name in one if name != INFORMATION}
+        for one in (recorded, here)
+    )
     found = [
         f"{name}: recorded {a.get(name, 'nothing')}, here {b.get(name, 'nothing')}"
         for name in sorted(a.keys() | b.keys())

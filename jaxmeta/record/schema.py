@@ -128,7 +128,7 @@ CONFIGURATION: dict[str, Rule] = {
     "keys": text(NAME),
     "lanes": record(width=whole(1, WIDTH), formulation=one_of("map", "vmap")),
     "score": record(kind=one_of(COUNT, FLOAT), meaning=text(NAME), of=examples),
-    "promises": one_of("fixed order", "plain"),
+    "promises": one_of("fixed order", "plain", "portable"),
     "data": optional(data),
 }
 

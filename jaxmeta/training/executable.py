@@ -6,11 +6,19 @@ from typing import Any
 
 import jax
 
+from jaxmeta.arithmetic import FAST, PORTABLE, arithmetic
+from jaxmeta.training import portable
 from jaxmeta.training.order import threads
 
 
 class Executable:
     """`function` compiled for the shapes and dtypes of `arguments`, pytrees of arrays or shapes.
+
+    Args:
+      by: the arithmetic that it is traced in.
+
+    Raises:
+      ValueError: in portable arithmetic, and an operation of it is not.
 
     Attributes:
       written: the program as JAX wrote it, StableHLO.
@@ -20,11 +28,14 @@ class Executable:
       memory: the bytes that a run takes on the device: arguments, results, temporaries and code.
     """
 
-    def __init__(self, function: Any, device: Any, *arguments: Any) -> None:
+    def __init__(self, function: Any, device: Any, *arguments: Any, by: str = FAST) -> None:
         # By shapes alone: the name of a device would be a part of the text, and of the digest.
         arguments = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), arguments)
-        with nullcontext() if device is None else jax.default_device(device):
+        here = nullcontext() if device is None else jax.default_device(device)
+        with here, arithmetic(by):
             traced = function.trace(*arguments)
+            if by == PORTABLE:
+                portable.check(traced.jaxpr)
             lowered = traced.lower()
             self._run = lowered.compile()
         text = self._run.as_text() or ""
@@ -33,7 +44,8 @@ class Executable:
         self.written: str = lowered.as_text()
         self.compiled: str = _unlocated(text)
         platform = device.platform if device else jax.default_backend()
-        self.threads: str = threads(traced.jaxpr, text) if platform == "cpu" else "any"
+        fixed = by == PORTABLE or platform != "cpu"
+        self.threads: str = "any" if fixed else threads(traced.jaxpr, text)
 
     def __call__(self, *arguments: Any) -> Any:
         """Its results; they are tied to the device, also where none of the arguments is."""

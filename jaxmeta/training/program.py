@@ -20,6 +20,7 @@ import numpy as np
 from jax import lax
 
 from jaxmeta import keys, score
+from jaxmeta.arithmetic import FAST, PORTABLE, VERSION, arithmetic
 from jaxmeta.length import Training
 from jaxmeta.training import digest
 from jaxmeta.training.data import Data
@@ -47,9 +48,11 @@ class Program:
       lanes: how many trainings run side by side, and how.
       device: the jax.Device; None for JAX's own choice.
       data: the trainable's arrays on that device, shared with other variants; None: its own.
+      by: the arithmetic, "fast" or "portable", see `jaxmeta.arithmetic`.
 
     Raises:
-      ValueError: the trainable has no such split.
+      ValueError: the trainable has no such split; or, once it is compiled, an operation of it is
+        not portable and was to be.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Program:
         lanes: Lanes = Lanes(),  # noqa: B008 it is frozen
         device: Any = None,
         data: Data | None = None,
+        by: str = FAST,
     ) -> None:
         self.trainable, self.training, self.scored_on = trainable, training, scored_on
         self.traced = tuple(sorted(traced))
@@ -70,7 +74,7 @@ class Program:
             for name, value in {**trainable.defaults, **(constants or {})}.items()
             if name not in self.traced
         }
-        self.lanes, self.device = lanes, device
+        self.lanes, self.device, self.by = lanes, device, by
         self.data = data or Data(trainable, device)
         self._scores: dict[str, Executable] = {}  # compiled, for each split
         _ = self.data[scored_on]  # says so if there is none
@@ -110,7 +114,8 @@ class Program:
     def abstract_stack(self) -> tuple[Any, ...]:
         """Shapes and dtypes of a stack, its keys, traced values and epochs: W of each."""
         key_data, values = self._one
-        at = jax.eval_shape(self._begin, key_data, values, self._train)
+        with arithmetic(self.by):
+            at = jax.eval_shape(self._begin, key_data, values, self._train)
         until = jax.ShapeDtypeStruct((), jnp.int32)
         return jax.tree.map(
             lambda x: jax.ShapeDtypeStruct((self.lanes.width, *x.shape), x.dtype),
@@ -120,9 +125,14 @@ class Program:
     def digests(self) -> dict[str, str]:
         """128 bits of the SHA-256 of the program as JAX wrote it (StableHLO) and as XLA compiled
         it, in hexadecimal; and `threads`, the size of XLA's thread pool or "any" where that changes
-        no bit, which is a part of the second digest. Compiles it, if it is not yet."""
+        no bit, which is a part of the second digest. Compiles it, if it is not yet.
+
+        In portable arithmetic no text can change a bit, and each is the arithmetic's version."""
         executables = self.begin, self.go_on
         threads = max((executable.threads for executable in executables), key="any".__ne__)
+        if self.by == PORTABLE:
+            version = hashlib.sha256(VERSION.encode()).hexdigest()[:32]
+            return {"program": version, "compiled": version, "threads": threads}
         texts = {
             "program": "".join(executable.written for executable in executables),
             "compiled": "".join(executable.compiled for executable in executables) + threads,
@@ -146,7 +156,7 @@ class Program:
         return jax.ShapeDtypeStruct((2,), jnp.uint32), {name: scalar for name in self.traced}
 
     def _compile(self, function: Any, *arguments: Any) -> Executable:
-        return Executable(function, self.device, *arguments)
+        return Executable(function, self.device, *arguments, by=self.by)
 
     def _begin(self, key_data: jax.Array, traced: dict[str, jax.Array], train: Any) -> Progress:
         n = self.training.epochs

@@ -7,6 +7,7 @@ static. A study of several batch sizes and optimisers has a program for each pai
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from jaxmeta.arithmetic import FAST
 from jaxmeta.length import Training
 from jaxmeta.training.data import Data
 from jaxmeta.training.lanes import Lanes
@@ -34,7 +35,7 @@ class Programs:
     They share the data. A program that rests keeps its code, and no arrays.
 
     Args:
-      trainable, training, scored_on, lanes, device: as for `Program`.
+      trainable, training, scored_on, lanes, device, by: as for `Program`.
       fixed: the hyperparameters that are the same in all trials.
     """
 
@@ -46,10 +47,11 @@ class Programs:
         scored_on: str = "validation",
         lanes: Lanes = Lanes(),  # noqa: B008 it is frozen
         device: Any = None,
+        by: str = FAST,
     ) -> None:
         self._same = trainable, training
         self._fixed, self._rest = fixed, (scored_on, lanes, device)
-        self._data = Data(trainable, device)
+        self._data, self._by = Data(trainable, device), by
         self._programs: dict[Variant, Program] = {}
 
     def __len__(self) -> int:
@@ -61,7 +63,7 @@ class Programs:
         if one not in self._programs:
             constants = {**self._fixed, **dict(one.static)}
             self._programs[one] = Program(
-                *self._same, constants, one.traced, *self._rest, data=self._data
+                *self._same, constants, one.traced, *self._rest, self._data, self._by
             )
         return self._programs[one]
 

@@ -1,0 +1,58 @@
+"""Whether this machine, JAX and its flags compute in portable arithmetic as all others do."""
+
+import functools
+import hashlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmeta.arithmetic import exact
+from jaxmeta.arithmetic.mode import PORTABLE, arithmetic
+
+EXPECTED = "74ae04f44f552d1b7461fc4531f96312afe2cb03c94af09d1b8435a5c59d5c6d"
+
+
+def _numbers() -> tuple[np.ndarray, np.ndarray]:
+    """float32[64, 64], twice: of all sizes that the operations are for, from whole numbers."""
+    n = np.arange(2**12, dtype=np.int64) * 2654435761 % 2**24
+    exponents = np.arange(2**12) * 37 % 40 - 30
+    a = np.ldexp((n - 2**23).astype(np.float32), exponents - 23).reshape(64, 64)
+    return a.astype(np.float32), a[::-1].T.astype(np.float32)
+
+
+def _results(a: jax.Array, b: jax.Array) -> list[jax.Array]:
+    positive = jnp.abs(a) + np.float32(2.0**-60)
+    tiny = jnp.full((8,), 2.0**-126, jnp.float32) + b[0, :8] * np.float32(2.0**-130)
+    return [
+        exact.contract("ij,jk->ik", a, b),
+        exact.times(a, b) + b,
+        exact.quotient(a, positive + jnp.abs(b)),
+        exact.root(positive),
+        exact.exp(-positive),
+        exact.log(positive),
+        tiny - np.float32(2.0**-126),
+        exact.times(tiny, tiny),
+    ]
+
+
+def digest() -> str:
+    """SHA-256 of the bytes of what the operations give here for numbers that are always the same."""
+    with arithmetic(PORTABLE):
+        found = jax.jit(_results)(*_numbers())
+    return hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in found)).hexdigest()
+
+
+@functools.cache
+def check() -> None:
+    """Once in each process whose environment is recorded.
+
+    Raises:
+      ValueError: it computes otherwise, and records would not be those of other machines.
+    """
+    if (found := digest()) != EXPECTED:
+        raise ValueError(
+            f"portable arithmetic must give {EXPECTED[:16]} for numbers that it is tried with, and "
+            f"gives {found[:16]} on {jax.devices()[0].device_kind}; leave XLA's fast math off, or "
+            "use --arithmetic fast"
+        )
