@@ -3,9 +3,9 @@
 The last bit of a float32 program hangs on the order of its sums, on whether a product is fused with
 the sum behind it, and on a library's exponential and logarithm. Here nothing of this is left:
 
-- Factors of a contraction are rounded to whole multiples of a power of two, so few bits that all
-  products and partial sums are whole numbers below 2^53, which float64 holds: the sum is exact, so
-  its order is free. One rounding makes it float32 again.
+- Factors of a contraction are rounded to whole numbers of 22 bits, times a power of two, in three
+  digits of 8 bits: so products and their sums are whole numbers of 32 bits, which have no order,
+  and which processors of all kinds multiply faster than float32. One rounding makes it float32.
 - A product by element is exact in float64 (24 + 24 bits), is rounded once, and lies behind a
   comparison, so that no compiler fuses it with a sum.
 - Division and square root are those of float64, which IEEE 754 settles on a GPU too.
@@ -13,12 +13,14 @@ the sum behind it, and on a library's exponential and logarithm. Here nothing of
   that a fused multiply-add gives the same.
 - Below 2^-126 there is zero: some processors compute there, and some do not.
 
-Arguments and results are float32. Ozaki et al., "Error-free transformations of matrix
-multiplication by using fast routines of matrix multiplication and its applications", 2012, has the
-first idea.
+Arguments and results are float32. For the contraction see Ozaki et al., "Error-free transformations
+of matrix multiplication by using fast routines of matrix multiplication and its applications",
+2012; in integers, Ootomo, Ozaki and Yokota, "DGEMM on integer matrix multiplication unit", 2024.
 """
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +32,8 @@ SMALLEST = 2.0**-126
 # What stands in this scope is portable; `training.portable` looks for it.
 SCOPE = "portable"
 exactly = jax.named_scope(SCOPE)
+DIGITS = 3
+TERMS = 2**31 // 2**14 // DIGITS - 1  # products of two digits, in int32
 # ln 2 in 45 bits: its product with an exponent, of 8 bits, is exact.
 LN2 = float(np.round(np.log(2) * 2.0**45) * 2.0**-45)
 LOG2_E = float(np.float32(1 / np.log(2)))
@@ -57,36 +61,71 @@ def power_of_two(exponent: jax.Array) -> jax.Array:
     return lax.bitcast_convert_type((exponent.astype(jnp.int64) + 1023) << 52, jnp.float64)
 
 
-def on_grid(x: jax.Array, bits: int) -> tuple[jax.Array, jax.Array]:
-    """`x` as whole numbers of at most 2^bits, in float64, and the exponent of their unit.
+class Factor(NamedTuple):
+    """A factor of a contraction in whole numbers: `x` is the sum of parts[n] 2^(unit - 8 n).
 
-    float32[...] -> float64[...], int64[]. The unit is a power of two that goes by the largest
-    entry; half of it is the error of each entry.
+    Attributes:
+      parts: int8, three digits to the base 256, the highest first.
+      unit: int64[], of the highest digit.
     """
-    largest = lax.bitcast_convert_type(jnp.max(jnp.abs(x), initial=0), jnp.int32) >> 23
-    unit = largest.astype(jnp.int64) - 126 - bits
-    return lax.round(_wide(x) * power_of_two(-unit), lax.RoundingMethod.TO_NEAREST_EVEN), unit
 
+    parts: tuple[jax.Array, ...]
+    unit: jax.Array
 
-def bits_for(terms: int) -> int:
-    """Bits of a factor whose products sum up exactly in float64, `terms` of them."""
-    return min(24, (53 - math.ceil(math.log2(terms))) // 2)
+    def moved(self, how: Callable[[jax.Array], jax.Array]) -> "Factor":
+        """The same entries in other places; zeros may come in."""
+        return Factor(tuple(how(part) for part in self.parts), self.unit)
 
 
 @exactly
-def contract(subscripts: str, a: jax.Array, b: jax.Array) -> jax.Array:
-    """`jnp.einsum` of two operands, in whole numbers.
+def factor(x: jax.Array) -> Factor:
+    """float32[...] as whole numbers below 2^22, times a power of two that goes by the largest.
 
-    Each factor has an error of at most 2^-bits of the largest entry of its operand, where 2 bits +
-    log2(terms) <= 53: with 800 terms bits is 21, and at most it is 24.
+    So an entry has an error of at most 2^-22 of the largest entry.
+    """
+    largest = lax.bitcast_convert_type(jnp.max(jnp.abs(x), initial=0), jnp.int32) >> 23
+    unit = largest.astype(jnp.int64) - 126 - 22
+    near = lax.round(_wide(x) * power_of_two(-unit), lax.RoundingMethod.TO_NEAREST_EVEN)
+    whole = near.astype(jnp.int32)
+    parts = []
+    for _ in range(DIGITS):
+        digit = ((whole + 128) & 255) - 128
+        parts.append(digit.astype(jnp.int8))
+        whole = (whole - digit) >> 8
+    return Factor(tuple(reversed(parts)), unit + 8 * (DIGITS - 1))
+
+
+@exactly
+def contract(subscripts: str, a: Factor, b: Factor) -> jax.Array:
+    """`jnp.einsum` of two operands over one axis, in whole numbers.
+
+    Of the nine products of digits the three lowest are left out: each is below 2^-21 of the largest
+    entries' product. The sums of all others are exact.
     """
     inputs, output = subscripts.split("->")
     left, right = inputs.split(",")
-    sizes = {**dict(zip(left, a.shape, strict=True)), **dict(zip(right, b.shape, strict=True))}
-    terms = math.prod(size for name, size in sizes.items() if name not in output)
-    bits = bits_for(terms)
-    (a, unit_a), (b, unit_b) = on_grid(a, bits), on_grid(b, bits)
-    return to_float32(jnp.einsum(subscripts, a, b) * power_of_two(unit_a + unit_b))
+    (over,) = set(left + right) - set(output)
+    axes = left.index(over), right.index(over)
+    terms = a.parts[0].shape[axes[0]]
+
+    def places(n: int, start: int) -> jax.Array:
+        """The sum of the products of digits that stand n places below the highest."""
+        stop = min(start + TERMS, terms)
+        first, second = (
+            [lax.slice_in_dim(part, start, stop, axis=axis) for part in parts]
+            for parts, axis in zip((a.parts, b.parts), axes, strict=True)
+        )
+        factors = (
+            jnp.concatenate(first[: n + 1], axes[0]),
+            jnp.concatenate(second[n::-1], axes[1]),
+        )
+        # A transposition that XLA takes into the product costs it the fast one.
+        factors = lax.optimization_barrier(factors)
+        found = jnp.einsum(subscripts, *factors, preferred_element_type=jnp.int32)
+        return found.astype(jnp.float64) * 2.0 ** (-8 * n)
+
+    total = sum(places(n, start) for start in range(0, terms, TERMS) for n in range(DIGITS))
+    return to_float32(total * power_of_two(a.unit + b.unit))
 
 
 @jax.custom_vjp

@@ -14,7 +14,9 @@ and `vmap`, and for every size of the thread pool:
 Only the reverse mode of differentiation is defined.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -138,11 +140,31 @@ def _smoothed_backward(residuals, g):
 smoothed_cross_entropy.defvjp(_smoothed_forward, _smoothed_backward)
 
 
-def contract(subscripts: str, a: ArrayLike, b: ArrayLike) -> jax.Array:
-    """`jnp.einsum` of two operands, with the same bits under `vmap` over one, both or none."""
+class Factor(NamedTuple):
+    """A factor of a contraction in fast arithmetic: itself."""
+
+    x: jax.Array
+
+    def moved(self, how: Callable[[jax.Array], jax.Array]) -> "Factor":
+        """The same entries in other places; zeros may come in."""
+        return Factor(how(self.x))
+
+
+def factor(x: ArrayLike) -> Any:
+    """`x` as `contract` takes it, to be `moved` before; without a derivative."""
+    return exact.factor(jnp.asarray(x)) if portable() else Factor(jnp.asarray(x))
+
+
+def contract(subscripts: str, a: Any, b: Any) -> jax.Array:
+    """`jnp.einsum` of two arrays or factors, with the same bits under `vmap` over one, both or none.
+
+    In portable arithmetic over one axis.
+    """
+    kind = exact.Factor if portable() else Factor
+    a, b = (x if isinstance(x, kind) else factor(x) for x in (a, b))
     if portable():
-        return exact.contract(subscripts, jnp.asarray(a), jnp.asarray(b))
-    return jnp.einsum(subscripts, *_batched_alike(a, b))
+        return exact.contract(subscripts, a, b)
+    return jnp.einsum(subscripts, *_batched_alike(a.x, b.x))
 
 
 @jax.custom_batching.custom_vmap

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxmeta.arithmetic import contract, portable
+from jaxmeta.arithmetic import contract, factor, portable
 from jaxmeta.models import winograd
 
 # From so many input channels on, Winograd's filtering is the faster one (5x5, on a CPU).
@@ -103,15 +103,19 @@ def by_patches(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
     """The convolution for each block of outputs, see `join`; H and W are multiples of `block`."""
     batch, height, width, channels = x.shape
     size, features = len(kernel) + block - 1, kernel.shape[3]
-    p = pad(x.transpose(1, 2, 0, 3), len(kernel), 0)
-    p = patches(patches(p, size, block, 0, 3), size, block, 1, 4)  # ..., B, size, size, in
+    length = size * size * channels
+
+    def patched(x):
+        p = pad(x.transpose(1, 2, 0, 3), len(kernel), 0)
+        p = patches(patches(p, size, block, 0, 3), size, block, 1, 4)  # ..., B, size, size, in
+        return p.reshape(-1, length)
+
     places = [
         jnp.pad(kernel, ((i, block - 1 - i), (j, block - 1 - j), (0, 0), (0, 0)))
         for i in range(block)
         for j in range(block)
     ]
-    length = size * size * channels
-    y = contract("tp,po->to", p.reshape(-1, length), jnp.stack(places, 3).reshape(length, -1))
+    y = contract("tp,po->to", factor(x).moved(patched), jnp.stack(places, 3).reshape(length, -1))
     y = y.reshape(height // block, width // block, batch, block * block, features)
     return jnp.moveaxis(y, 3, 0)
 
@@ -133,12 +137,14 @@ def _backward(block, residuals, dy):
     dx = join(by_patches(block, join(dy), flipped))
 
     n, size = len(kernel), len(kernel) + block - 1
-    p = pad(x.transpose(3, 1, 2, 0), n, 1)
-    p = patches(patches(p, size, block, 1, 0), size, block, 3, 1)  # size, size, in, ..., B
+
+    def patched(x):
+        p = pad(x.transpose(3, 1, 2, 0), n, 1)
+        p = patches(patches(p, size, block, 1, 0), size, block, 3, 1)  # size, size, in, ..., B
+        return p.reshape(size * size * x.shape[3], -1)
+
     dy = jnp.moveaxis(dy, 0, 3)
-    d = contract(
-        "pt,to->po", p.reshape(size * size * x.shape[3], -1), dy.reshape(-1, block**2 * dy.shape[4])
-    )
+    d = contract("pt,to->po", factor(x).moved(patched), dy.reshape(-1, block**2 * dy.shape[4]))
     d = d.reshape(size, size, x.shape[3], block, block, dy.shape[4])
     places = [d[i : i + n, j : j + n, :, i, j] for i in range(block) for j in range(block)]
     return dx, reduce(operator.add, places)
@@ -164,10 +170,15 @@ def _padded(x: jax.Array, edges: Sequence[tuple[int, int]]) -> jax.Array:
 def valid(strides: tuple[int, int], x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Without padding: [B, H, W, in], [k, w, in, out] -> [B, (H - k) // s + 1, ..., out]."""
     (k, w, channels, features), (s, t) = kernel.shape, strides
-    p = patches(patches(x, k, s, 1, 3), w, t, 2, 4)  # B, rows, columns, k, w, in
     length = k * w * channels
-    y = contract("tp,po->to", p.reshape(-1, length), kernel.reshape(length, features))
-    return y.reshape(*p.shape[:3], features)
+
+    def patched(x):
+        p = patches(patches(x, k, s, 1, 3), w, t, 2, 4)  # B, rows, columns, k, w, in
+        return p.reshape(-1, length)
+
+    y = contract("tp,po->to", factor(x).moved(patched), kernel.reshape(length, features))
+    rows, columns = (x.shape[1] - k) // s + 1, (x.shape[2] - w) // t + 1
+    return y.reshape(len(x), rows, columns, features)
 
 
 def _valid_forward(strides, x, kernel):
@@ -188,9 +199,12 @@ def _valid_backward(strides, residuals, dy):
     d = d.reshape(batch, rows * s, columns * t, channels)
     dx = _padded(d, [(0, x.shape[1] - rows * s), (0, x.shape[2] - columns * t)])
 
-    p = patches(patches(x.transpose(3, 1, 2, 0), k, s, 1, 0), w, t, 3, 1)  # k, w, in, ..., B
+    def patched(x):
+        p = patches(patches(x.transpose(3, 1, 2, 0), k, s, 1, 0), w, t, 3, 1)  # k, w, in, ..., B
+        return p.reshape(k * w * channels, -1)
+
     dy = dy.transpose(1, 2, 0, 3).reshape(-1, features)
-    return dx, contract("pt,to->po", p.reshape(k * w * channels, -1), dy).reshape(kernel.shape)
+    return dx, contract("pt,to->po", factor(x).moved(patched), dy).reshape(kernel.shape)
 
 
 valid.defvjp(_valid_forward, _valid_backward)

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxmeta.arithmetic import portable
+
 # The first digits of pi.
 _SALTS = np.array([0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344], np.uint32)
 _GOLDEN = 0x9E3779B1  # 2**32 / golden ratio, so that neighbouring indices are far apart
@@ -30,6 +32,8 @@ def _words(x: jax.Array) -> jax.Array:
     """The bits of `x` as a flat uint32 array."""
     if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
         x = jax.random.key_data(x)
+    if portable() and jnp.issubdtype(x.dtype, jnp.floating):
+        x = jnp.where(jnp.isnan(x), jnp.array(jnp.nan, x.dtype), x)  # processors have several
     if x.dtype == jnp.bool_ or x.dtype.itemsize < 4:
         x = x.astype(jnp.float32 if jnp.issubdtype(x.dtype, jnp.floating) else jnp.int32)
     return lax.bitcast_convert_type(x, jnp.uint32).ravel()
