@@ -20,6 +20,8 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
 # Compilers for devices that are not here come with the newest JAX only.
 FOREIGN := .venv-accelerators
+# The oldest JAX that there is support for, to compare bits with.
+OLDER := .venv-jax-0.9
 LOCKED := install --require-hashes --no-deps --no-build-isolation
 
 # What writes the lock; nothing else needs it.
@@ -31,7 +33,8 @@ ALL := --upgrade pyproject.toml $(EXTRAS:%=--extra %)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro cluster cluster-quick \
+.PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro portable cluster \
+	cluster-quick \
 	bench bench-engines judge judge-axes judge-steps prior \
 	compare hyperparameters steering steering-data crossroads crossroads-data camvid cartpole gpu accelerators \
 	docs pictures check format wheel lock clean
@@ -62,6 +65,9 @@ test-slow: venv ## the tests that train for minutes
 
 repro: venv ## bit for bit: whole processes run, killed, resumed and compared
 	$(PY) -m pytest -q -s -m repro
+
+portable: venv $(OLDER)/.done ## portable arithmetic here: threads, lanes, instruction sets, another JAX; OTHERS="PYTHON .."
+	$(PY) -m experiments.portable --others $(OLDER)/bin/python $(OTHERS)
 
 # Its tests alone: Ray forks, and JAX, which others start, must not have started.
 cluster: venv ## studies on a real Ray and a real Slurm here: machines killed, journals compared
@@ -176,6 +182,7 @@ lock: ## write requirements/*.txt anew, with the newest releases that pyproject.
 		$(COMPILE) $$python pyproject.toml --extra report -c requirements/lock$$suffix \
 			-o requirements/run$$suffix || exit; \
 	done
+	$(COMPILE) 3.11 --upgrade requirements/jax-0.9.in -o requirements/jax-0.9.txt
 	$(COMPILE) 3.12 requirements/accelerators.in -c requirements/lock-3.12.txt \
 		-o requirements/accelerators.txt
 
@@ -198,6 +205,12 @@ $(VENV)/.run: requirements/build.txt requirements/run$(OF_VERSION) pyproject.tom
 $(VENV)/.done: $(VENV)/.run requirements/lock$(OF_VERSION)
 	@echo "adding what tests and checks need, from requirements/lock$(OF_VERSION): 1.3 GB"
 	@$(PIP) $(LOCKED) -r requirements/lock$(OF_VERSION)
+	@touch $@
+
+$(OLDER)/.done: requirements/jax-0.9.txt
+	@echo "making $(OLDER): a minute, 0.8 GB"
+	@$(PYTHON) -m venv --clear $(OLDER)
+	@$(OLDER)/bin/python -m pip --disable-pip-version-check -qq $(LOCKED) -r $<
 	@touch $@
 
 $(FOREIGN)/.done: requirements/build.txt requirements/run-3.12.txt requirements/accelerators.txt

@@ -3,7 +3,6 @@
 Two arithmetics behind one interface: `operations`. Which one is traced says `mode`.
 """
 
-from jaxmeta.arithmetic.selfcheck import check
 from jaxmeta.arithmetic.exact import VERSION
 from jaxmeta.arithmetic.mode import ARITHMETICS, FAST, PORTABLE, arithmetic, portable
 from jaxmeta.arithmetic.operations import (
@@ -20,6 +19,7 @@ from jaxmeta.arithmetic.operations import (
     times,
     tree_sum,
 )
+from jaxmeta.arithmetic.selfcheck import check
 
 __all__ = [
     "ARITHMETICS",

@@ -33,6 +33,7 @@ SMALLEST = 2.0**-126
 SCOPE = "portable"
 exactly = jax.named_scope(SCOPE)
 DIGITS = 3
+SHORT = 256  # terms, up to which one longer product takes less time than several
 TERMS = 2**31 // 2**14 // DIGITS - 1  # products of two digits, in int32
 # ln 2 in 45 bits: its product with an exponent, of 8 bits, is exact.
 LN2 = float(np.round(np.log(2) * 2.0**45) * 2.0**-45)
@@ -85,14 +86,19 @@ def factor(x: jax.Array) -> Factor:
     """
     largest = lax.bitcast_convert_type(jnp.max(jnp.abs(x), initial=0), jnp.int32) >> 23
     unit = largest.astype(jnp.int64) - 126 - 22
-    near = lax.round(_wide(x) * power_of_two(-unit), lax.RoundingMethod.TO_NEAREST_EVEN)
+    # By two powers of two: one alone can be larger than any float32.
+    half = -unit // 2
+    powers = power_of_two(half).astype(jnp.float32), power_of_two(-unit - half).astype(jnp.float32)
+    near = lax.round(x * powers[0] * powers[1], lax.RoundingMethod.TO_NEAREST_EVEN)
     whole = near.astype(jnp.int32)
     parts = []
     for _ in range(DIGITS):
         digit = ((whole + 128) & 255) - 128
         parts.append(digit.astype(jnp.int8))
         whole = (whole - digit) >> 8
-    return Factor(tuple(reversed(parts)), unit + 8 * (DIGITS - 1))
+    # Made once: XLA would make them anew for each product.
+    parts = lax.optimization_barrier(tuple(reversed(parts)))
+    return Factor(parts, unit + 8 * (DIGITS - 1))
 
 
 @exactly
@@ -108,6 +114,9 @@ def contract(subscripts: str, a: Factor, b: Factor) -> jax.Array:
     axes = left.index(over), right.index(over)
     terms = a.parts[0].shape[axes[0]]
 
+    def product(first: jax.Array, second: jax.Array) -> jax.Array:
+        return jnp.einsum(subscripts, first, second, preferred_element_type=jnp.int32)
+
     def places(n: int, start: int) -> jax.Array:
         """The sum of the products of digits that stand n places below the highest."""
         stop = min(start + TERMS, terms)
@@ -115,14 +124,12 @@ def contract(subscripts: str, a: Factor, b: Factor) -> jax.Array:
             [lax.slice_in_dim(part, start, stop, axis=axis) for part in parts]
             for parts, axis in zip((a.parts, b.parts), axes, strict=True)
         )
-        factors = (
-            jnp.concatenate(first[: n + 1], axes[0]),
-            jnp.concatenate(second[n::-1], axes[1]),
-        )
         # A transposition that XLA takes into the product costs it the fast one.
-        factors = lax.optimization_barrier(factors)
-        found = jnp.einsum(subscripts, *factors, preferred_element_type=jnp.int32)
-        return found.astype(jnp.float64) * 2.0 ** (-8 * n)
+        first, second = lax.optimization_barrier((first[: n + 1], second[n::-1]))
+        if terms > SHORT:
+            return sum(map(product, first, second)).astype(jnp.float64) * 2.0 ** (-8 * n)
+        joined = jnp.concatenate(first, axes[0]), jnp.concatenate(second, axes[1])
+        return product(*joined).astype(jnp.float64) * 2.0 ** (-8 * n)
 
     total = sum(places(n, start) for start in range(0, terms, TERMS) for n in range(DIGITS))
     return to_float32(total * power_of_two(a.unit + b.unit))

@@ -1,10 +1,10 @@
 """The few operations a network is written in so that its bits stay the same.
 
 In portable arithmetic (`mode`) their parts are those of `exact`. In fast arithmetic they are
-fixed-order float32: XLA adds in an order, and contracts and divides in a way, that depend on what stands around an
-operation: `vmap`, a loop, the number of threads. Here every sum has one order, no scalar that is
-traced is a divisor, and what remains was measured to be the same bits alone, in `scan`, `fori_loop`
-and `vmap`, and for every size of the thread pool:
+fixed-order float32: XLA adds in an order, and contracts and divides in a way, that depend on what
+stands around an operation: `vmap`, a loop, the number of threads. Here every sum has one order, no
+scalar that is traced is a divisor, and what remains was measured to be the same bits alone, in
+`scan`, `fori_loop` and `vmap`, and for every size of the thread pool:
 
 - a matrix product has one order if what it contracts is contiguous in its first operand; else XLA
   takes another library, which splits it among the threads: so that operand is copied, transposed;
@@ -156,10 +156,8 @@ def factor(x: ArrayLike) -> Any:
 
 
 def contract(subscripts: str, a: Any, b: Any) -> jax.Array:
-    """`jnp.einsum` of two arrays or factors, with the same bits under `vmap` over one, both or none.
-
-    In portable arithmetic over one axis.
-    """
+    """`jnp.einsum` of two arrays or factors, in portable arithmetic over one axis; with the same
+    bits under `vmap` over one, both or none."""
     kind = exact.Factor if portable() else Factor
     a, b = (x if isinstance(x, kind) else factor(x) for x in (a, b))
     if portable():

@@ -38,7 +38,7 @@ def _results(a: jax.Array, b: jax.Array, tiny: jax.Array) -> list[jax.Array]:
 
 
 def digest() -> str:
-    """SHA-256 of the bytes of what the operations give here for numbers that are always the same."""
+    """SHA-256 of the bytes of what the operations give here for `_numbers`."""
     with arithmetic(PORTABLE):
         found = jax.jit(_results)(*_numbers())
     return hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in found)).hexdigest()

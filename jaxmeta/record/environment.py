@@ -20,6 +20,7 @@ import jax
 from jax import config
 
 from jaxmeta import arithmetic, runtime
+from jaxmeta.record.lines import INFORMATION
 from jaxmeta.version import VERSION
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
@@ -30,7 +31,6 @@ CONFIGURATION = (
     "jax_numpy_dtype_promotion",
 )
 DRAWS = "jax_threefry_partitionable"
-INFORMATION = "information"
 INSTRUCTION_SETS = (
     *("avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512_bf16", "avx512_vnni"),
     *("amx_tile", "amx_bf16", "asimd", "sve"),
@@ -56,12 +56,6 @@ def fingerprint(
     arithmetic.check()
     draws = {DRAWS: found.pop(DRAWS)}
     return {"arithmetic": arithmetic.VERSION, **draws, INFORMATION: found}
-
-
-def told(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """All that an environment says, whatever it is for, by name."""
-    rest = {name: value for name, value in environment.items() if name != INFORMATION}
-    return {**environment.get(INFORMATION, {}), **rest}
 
 
 def _here() -> dict[str, Any]:

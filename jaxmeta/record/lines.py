@@ -17,6 +17,8 @@ from jaxmeta.score import DIVERGED, FLOAT, to_float, to_rank
 from jaxmeta.space import is_hexadecimal
 from jaxmeta.trial import Decision, Position, Result, Trial, Values
 
+INFORMATION = "information"  # what of an environment changes no bit, in portable arithmetic
+
 
 def recorded(first: Line, entry: Line) -> Result:
     """The trial of `entry`, one of a line's "trainings"; score and length are computed again from
@@ -124,6 +126,13 @@ def decisions(lines: list[Line]) -> list[Line]:
 def environments(lines: list[Line]) -> list[dict[str, Any]]:
     """The environments that a journal was written in, in their order."""
     return [line["environment"] for line in lines if "environment" in line]
+
+
+def told(environment: dict[str, Any]) -> dict[str, Any]:
+    """All that an environment says by name, what is there for INFORMATION alone as well."""
+    rest = {name: value for name, value in environment.items() if name != INFORMATION}
+    information = environment.get(INFORMATION)
+    return {**(information if isinstance(information, dict) else {}), **rest}
 
 
 def variant_of(values: dict[str, int | str]) -> str:

@@ -20,6 +20,7 @@ def facts(told: Story) -> list[tuple[str, str]]:
         *_learned(told),
         ("training", f"{show_options(told.training_options)}, the same for every trial"),
         *_stopping(told),
+        *([("arithmetic", "portable")] if told.promises == "portable" else []),
         ("seed", str(told.seed)),
         *_design(told),
         ("score", f"{told.meaning}, {told.scored_on} split{examples}"),

@@ -66,6 +66,7 @@ class Story(NamedTuple):
     tuner_options: dict[str, Any]
     training_options: dict[str, Any]
     stop_early: dict[str, Any] | None  # by which rule trainings are stopped, see `stopping`
+    promises: str  # which bits
     seed: int
     chains: int
     replicates: int  # trials a decision
@@ -131,6 +132,7 @@ def story(lines: list[Line]) -> Story:
         tuner_options={n: v for n, v in first["tuner"].items() if n not in _SAID},
         training_options=first["training"],
         stop_early=first.get("stop_early"),
+        promises=plain(first["promises"], NAME),
         seed=first["seed"],
         chains=first["chains"],
         replicates=first["replicates"],

@@ -2,7 +2,8 @@
 
 Each does what optax's of the same name does, with the same defaults, but for what is said here. Two
 rules keep the bits: an average is m + (1 - b) (g - m), with one product, and nothing is divided by
-a scalar that is traced. In portable arithmetic (`jaxmeta.arithmetic`) they are those of any machine. The hyperparameters are arguments by name; all may be traced.
+a scalar that is traced. In portable arithmetic (`jaxmeta.arithmetic`) the bits are those of every
+machine. The hyperparameters are arguments by name; all may be traced.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,217 @@
+"""The matrix of portable arithmetic: is it one digest on every machine?
+
+    python -m experiments.portable                    the matrix, on this machine
+    python -m experiments.portable --others PYTHON .. and with the JAX of other environments
+    python -m experiments.portable --write            the golden file, of a new version of it
+
+Each case is a training of 200 steps whose weights are digested after 6 steps and at the end: every
+layer, loss and optimiser of jaxmeta in small networks, and every task that jaxmeta has. The digests
+of tests/models/portable.json must come out wherever it is run: in other processes with another
+number of threads, other lanes, other instruction sets for XLA, processors that qemu emulates, and
+other releases of Python and JAX. The control is fast arithmetic, which must differ where it is
+known to.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import linen as nn
+from rich.console import Console
+from rich.table import Table
+
+from jaxmeta import Lanes, Training, keys, tasks
+from jaxmeta.arithmetic import ARITHMETICS, FAST, PORTABLE
+from jaxmeta.models.layers import Conv, ConvReluPool, Dense, Dropout, max_pool, upsample
+from jaxmeta.supervised import Task, arrays, classification, regression
+from jaxmeta.supervised.optimizers import OPTIMIZERS
+from jaxmeta.tasks.small import Perceptron
+from jaxmeta.training import Program, Stack
+
+GOLDEN = Path("tests/models/portable.json")
+STEPS = 6, 200
+RATE, ALONE = "learning_rate", Lanes()
+
+
+class Layers(nn.Module):
+    """Every layer, each convolution in each of its forms: [B, 12, 12, C] -> [B, 3]."""
+
+    dropout: float | jax.Array = 0.0
+
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        x = ConvReluPool(8, (5, 5))(x)
+        x = nn.relu(Conv(8, (3, 3))(x)) + x
+        x = upsample(max_pool(x, (2, 2), (2, 2)))
+        x = nn.relu(Conv(6, (3, 3), 2, "VALID")(x))
+        x = nn.relu(Conv(6, (5, 5), 2)(x))
+        x = Dropout(self.dropout)(x.reshape(len(x), -1), deterministic=not train)
+        return Dense(3)(x)
+
+
+def _images(n: int) -> np.ndarray:
+    return (np.arange(n * 12 * 12 * 2) * 7919 % 251).astype(np.uint8).reshape(n, 12, 12, 2)
+
+
+def _layers(**more: Any) -> Task:
+    x, y = _images(60), np.arange(60) % 3
+    data = arrays("layers", x, y, test=(x[:6], y[:6]), validation=12)
+    return classification("layers", Layers, data, **more)
+
+
+def _regression() -> Task:
+    x, y = _images(60), np.arange(180).reshape(60, 3) % 7 / 7
+    data = arrays("numbers", x, y, test=(x[:6], y[:6]), validation=12)
+    return regression("numbers", Layers, data)
+
+
+def _small(**more: Any) -> Task:
+    x, y = _images(60)[:, :, 0, 0] / np.float32(256), np.arange(60) % 3
+    data = arrays("small", x, y, test=(x[:6], y[:6]), validation=12)
+    return classification("small", lambda **given: Perceptron(3, **given), data, **more)
+
+
+# A task, and what is set in it. The first ones take seconds, and are a part of `make test`.
+Case = tuple[Callable[[], Task], dict[str, Any]]
+SMALL: dict[str, Case] = {
+    "layers": (_layers, {"batch_size": 12, "dropout": 0.3}),
+    "label smoothing": (_layers, {"batch_size": 12, "label_smoothing": 0.1, "l2": 1e-3}),
+    "squared error": (_regression, {"batch_size": 12, "weight_decay": 1e-2}),
+    **{
+        name: (_small, {"batch_size": 12, "optimizer": name, "dropout": 0.4}) for name in OPTIMIZERS
+    },
+    "spirals": (tasks.TASKS["spirals"], {}),
+    "sine": (tasks.TASKS["sine"], {}),
+}
+LARGE: dict[str, Case] = {
+    name: (tasks.TASKS[name], {"batch_size": 10}) for name in ("mnist", "steering", "crossroads")
+}
+CASES = SMALL | LARGE
+
+
+def digests(name: str, steps: int, by: str = PORTABLE, lanes: Lanes = ALONE) -> list[str]:
+    """Of the weights after 6 steps, and after `steps` where these are more.
+
+    With several lanes the training stands in the last one, and others in those before it.
+    """
+    wanted = sorted({STEPS[0], steps})
+    if name in SMALL:  # one program, which is compiled once
+        found = _train(name, 2, steps // 2, by, lanes)
+        return [found[n // 2 - 1] for n in wanted]
+    return [_train(name, n, 1, by, lanes)[0] for n in wanted]
+
+
+def _train(name: str, per_epoch: int, epochs: int, by: str, lanes: Lanes) -> list[str]:
+    make, constants = CASES[name]
+    constants = {"batch_size": 50, **constants, "steps_per_epoch": per_epoch}
+    training = Training(epochs, epochs)
+    stack = Stack(Program(make(), training, constants, [RATE], lanes=lanes, by=by))
+    for lane in range(lanes.width):
+        after = lanes.width - 1 - lane
+        key, values = keys.root(after), {RATE: 2e-3 / (1 + after)}
+        stack.start(lane, stack.program.fresh(key, values), key, values)
+    stack.advance(dict.fromkeys(range(lanes.width), epochs))
+    return stack.results()[-1].digests
+
+
+class Way:
+    """A process that computes digests: with which Python, environment and options."""
+
+    def __init__(
+        self,
+        name: str,
+        *options: str,
+        python: Sequence[str] = (sys.executable,),
+        **environment: str,
+    ) -> None:
+        self.name, self.options, self.python = name, options, tuple(python)
+        self.environment = environment
+
+    def run(self, cases: Sequence[str], steps: int, by: str) -> dict[str, list[str]]:
+        command = [*self.python, "-m", "experiments.portable", "--print", *cases]
+        command += ["--steps", str(steps), "--arithmetic", by, *self.options]
+        done = subprocess.run(
+            command, env={**os.environ, **self.environment}, stdout=subprocess.PIPE, text=True
+        )
+        return json.loads(done.stdout) if done.returncode == 0 else {}
+
+
+def ways(others: Sequence[str]) -> list[Way]:
+    """All that is there to try; emulated processors take 20 to 100 times as long."""
+    found = [
+        Way("as it is"),
+        *(Way(f"{n} threads", NPROC=str(n)) for n in (1, 3, 8)),
+        *(
+            Way(f"XLA's own kernels for {isa}", XLA_FLAGS=f"--xla_cpu_max_isa={isa}")
+            for isa in ("AVX2", "SSE4_2")
+        ),
+        Way("fast math", XLA_FLAGS="--xla_cpu_enable_fast_math=true"),
+        Way("3 lanes in turn", "--lanes", "3"),
+        Way("3 lanes at once", "--lanes", "3", "--formulation", "vmap"),
+        *(Way(f"the environment of {python}", python=[python]) for python in others),
+    ]
+    if qemu := shutil.which("qemu-x86_64"):
+        for cpu, words in (("Haswell", "AVX2 and FMA"), ("SandyBridge", "AVX alone")):
+            emulated = [qemu, "-cpu", cpu, sys.executable]
+            found.append(Way(f"qemu, a {cpu}: {words}", python=emulated))
+    return found
+
+
+def matrix(others: Sequence[str], cases: Sequence[str], steps: int, console: Console) -> bool:
+    """Print a row for each way, and whether all portable digests are those of the golden file."""
+    golden = {name: of[: 1 if steps == STEPS[0] else 2] for name, of in _golden().items()}
+    wanted = {name: golden[name] for name in cases}
+    base: dict[str, list[str]] = {}
+    table, good = Table("way", PORTABLE, FAST, title_justify="left"), True
+    for way in ways(others):
+        got = way.run(cases, steps, PORTABLE)
+        same = sum(got.get(name) == of for name, of in wanted.items())
+        good &= same == len(wanted)
+        control = way.run(cases, steps, FAST)
+        base = base or control
+        equal = sum(control.get(name) == of for name, of in base.items())
+        table.add_row(
+            way.name, f"{same} of {len(wanted)} as in the file", f"{equal} of {len(base)} the same"
+        )
+        console.print(f"{way.name}: {same} of {len(wanted)}; fast: {equal}", highlight=False)
+    console.print(table)
+    return good
+
+
+def _golden() -> dict[str, list[str]]:
+    return json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--others", nargs="*", default=[], help="Pythons that have another JAX")
+    parser.add_argument("--print", nargs="*", dest="shown", help="the digests of these cases alone")
+    parser.add_argument("--write", action="store_true", help="write the cases into the golden file")
+    parser.add_argument("--cases", nargs="*", default=list(SMALL), choices=[*CASES])
+    parser.add_argument("--steps", type=int, default=STEPS[1])
+    parser.add_argument("--arithmetic", default=PORTABLE, choices=ARITHMETICS)
+    parser.add_argument("--lanes", type=int, default=1)
+    parser.add_argument("--formulation", default="map")
+    given = parser.parse_args()
+    if given.shown is not None:
+        lanes = Lanes(given.lanes, given.formulation)
+        of = {name: digests(name, given.steps, given.arithmetic, lanes) for name in given.shown}
+        print(json.dumps(of))
+        return 0
+    if given.write:
+        found = {name: digests(name, STEPS[1]) for name in given.cases}
+        GOLDEN.write_text(json.dumps(_golden() | found, indent=1) + "\n")
+        return 0
+    return 0 if matrix(given.others, given.cases, given.steps, Console()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

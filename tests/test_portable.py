@@ -1,0 +1,190 @@
+"""Portable arithmetic: the same bits everywhere, as exact as it says, and nothing foreign in it."""
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import linen as nn
+
+import jaxmeta
+from experiments import portable as matrix
+from experiments.portable import ALONE, LARGE, SMALL, Way, digests
+from jaxmeta import Lanes, Training, supervised, tasks
+from jaxmeta.arithmetic import FAST, PORTABLE, arithmetic, contract, exact, quotient, root, times
+from jaxmeta.models.layers import Dense
+from jaxmeta.record import environment
+from jaxmeta.record.journal import read
+from jaxmeta.training import Program
+from jaxmeta.verify import IDENTICAL, verify
+
+ROOT = Path(__file__).parent.parent
+GOLDEN = json.loads((ROOT / matrix.GOLDEN).read_text())
+EXAMPLE = ROOT / "examples/spirals"
+QUICK = ("layers", "adam", "spirals", "sine")
+
+
+def portably(function, *arguments):
+    """What `function` gives in portable arithmetic, compiled; as float64."""
+    with arithmetic(PORTABLE):
+        return np.asarray(jax.jit(function)(*arguments), np.float64)
+
+
+def numbers(*shape: int, low: float = -20, high: float = 20, seed: int = 0) -> np.ndarray:
+    """float32 of both signs, from 2^low to 2^high."""
+    draw = np.random.default_rng(seed)
+    sizes = np.exp2(draw.uniform(low, high, shape)) * draw.choice([-1, 1], shape)
+    return sizes.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in SMALL | LARGE]
+)
+def test_the_digests_are_those_of_every_machine(name):
+    """After 6 steps and after 200: a change of one bit is another version of the arithmetic."""
+    assert digests(name, matrix.STEPS[1]) == GOLDEN[name]
+
+
+def test_threads_instruction_sets_and_lanes_change_no_bit():
+    """And fast arithmetic is not blind: without fused multiply-add it has other bits."""
+    other = Way("", "--lanes", "3", "--formulation", "vmap",
+                NPROC="3", XLA_FLAGS="--xla_cpu_max_isa=SSE4_2")  # fmt: skip
+    assert other.run(["adam"], 6, PORTABLE)["adam"] == GOLDEN["adam"][:1]
+    fast = Way("", XLA_FLAGS="--xla_cpu_max_isa=SSE4_2").run(["adam"], 6, FAST)["adam"]
+    assert fast != digests("adam", 6, FAST, ALONE) != GOLDEN["adam"][:1]
+
+
+@pytest.mark.parametrize("terms", [1, 3, 100, 50_000])
+def test_a_contraction_is_as_exact_as_it_says(terms):
+    a, b = numbers(3, terms, low=-9, high=3), numbers(terms, 2, low=-9, high=3, seed=1)
+    wanted = a.astype(np.float64) @ b.astype(np.float64)
+    found = portably(lambda a, b: contract("ij,jk->ik", a, b), a, b)
+    largest = np.abs(a).max() * np.abs(b).max()
+    assert np.abs(found - wanted).max() <= terms * 2.0**-20 * largest
+    # Whole numbers of 22 bits are exact, in any order.
+    whole = (np.arange(3 * terms).reshape(3, terms) * 7919 % 2**7).astype(np.float32)
+    order = np.random.default_rng(2).permutation(terms)
+    one = portably(lambda a: contract("ij,kj->ik", a, a), whole)
+    assert (one == whole.astype(np.float64) @ whole.T.astype(np.float64)).all()
+    assert (one == portably(lambda a: contract("ij,kj->ik", a, a), whole[:, order])).all()
+
+
+def test_a_contraction_that_is_too_long_for_one_is_summed_up_in_parts():
+    """The digits of the largest entries are those at which a sum of 32 bits would overflow."""
+    ones = np.full((1, 2 * exact.TERMS + 3), 1.5, np.float32)
+    found = portably(lambda a: contract("ij,kj->ik", a, a), ones)
+    assert found[0, 0] == np.float32(2.25 * ones.size)
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "wanted", "numbers_", "error"),
+    [
+        ("exp", exact.exp, np.exp, -np.abs(numbers(10_000, low=-30, high=6.4)), 2.0**-23),
+        ("log", exact.log, np.log, np.abs(numbers(10_000, low=-120, high=120)), 2.0**-22),
+        ("log near 1", exact.log, np.log, 1 + numbers(10_000, low=-23, high=-1), 2.0**-22),
+        ("root", root, np.sqrt, np.abs(numbers(10_000, low=-120, high=120)), 2.0**-24),
+    ],
+)
+def test_functions_are_as_exact_as_they_say(name, found, wanted, numbers_, error):
+    of = numbers_.astype(np.float64)
+    got, true = portably(found, numbers_), wanted(of)
+    normal = np.abs(true) >= exact.SMALLEST
+    assert (np.abs(got - true)[normal] <= error * np.abs(true)[normal]).all(), name
+    assert (got[~normal & (true != 0)] == 0).all()
+
+
+def test_products_and_quotients_are_rounded_once():
+    a, b = numbers(10_000), numbers(10_000, seed=1)
+    assert (portably(times, a, b) == a * b).all() and (portably(quotient, a, b) == a / b).all()
+    tiny = np.full(3, 2.0**-100, np.float32)
+    assert (portably(times, tiny, tiny) == 0).all()
+
+
+class Foreign(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        return nn.Dense(3, name="theirs")(nn.relu(Dense(4)(x)))
+
+
+class Normed(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        return Dense(3)(nn.LayerNorm(name="norm")(x))
+
+
+def theirs(network, **more) -> supervised.Task:
+    x, y = np.arange(90, dtype=np.float32).reshape(30, 3), np.arange(30) % 3
+    data = supervised.arrays("nine", x, y, test=(x[:6], y[:6]), validation=6)
+    return supervised.classification("theirs", network, data, **more)
+
+
+@pytest.mark.parametrize(
+    ("task", "named"),
+    [
+        (theirs(Foreign), "theirs"),
+        (theirs(Normed), "norm"),
+        (theirs(lambda: Dense(3), optimizer=optax.sgd), "mul"),
+    ],
+)
+def test_what_is_not_portable_is_refused_and_named(task, named):
+    constants = {"batch_size": 5, "learning_rate": 0.1}
+    program = Program(task, Training(1, 1), constants, by=PORTABLE)
+    with pytest.raises(ValueError, match=f"must be portable, and .*{named}.* is not"):
+        program.digests()
+    Program(task, Training(1, 1), constants).digests()
+
+
+def test_a_machine_that_computes_otherwise_is_refused(monkeypatch):
+    own = importlib.import_module("jaxmeta.arithmetic.selfcheck")
+    monkeypatch.setattr(own, "EXPECTED", "0" * 64)
+    own.check.cache_clear()
+    with pytest.raises(ValueError, match="portable arithmetic must give 0000000000000000"):
+        environment.fingerprint(PORTABLE)
+    environment.fingerprint(FAST)
+
+
+def test_of_an_environment_little_is_compared():
+    here = environment.fingerprint(PORTABLE, {"compiled": "0" * 32})
+    other = {**here, "information": {"cpu": "another"}}
+    assert environment.differences(here, other) == []
+    assert environment.differences(here, {**here, "arithmetic": "portable 2"})
+    assert environment.differences(here, environment.fingerprint(FAST))
+
+
+def test_the_example_is_verified_here():
+    """It was recorded elsewhere, and is identical here."""
+    assert verify(EXAMPLE).answer == IDENTICAL
+    line = read(EXAMPLE)[0]
+    assert line["promises"] == "portable"
+
+
+def test_a_study_goes_on_on_another_machine(tmp_path):
+    """Begun elsewhere and resumed here, it has the lines that it would have had."""
+    lines = (EXAMPLE / "journal.jsonl").read_text().splitlines(keepends=True)
+    shutil.copytree(EXAMPLE, tmp_path / "cut")
+    (tmp_path / "cut/journal.jsonl").write_text("".join(lines[:4]))
+    jaxmeta.resume(tmp_path / "cut", keep_weights=False)
+    assert (tmp_path / "cut/journal.jsonl").read_text() == "".join(lines)
+
+
+def test_an_arithmetic_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="arithmetic must be one of fast, portable, got 'exact'"):
+        jaxmeta.Study(tasks.make("spirals"), arithmetic="exact")
+    with pytest.raises(ValueError, match="arithmetic must be one of"), arithmetic("exact"):
+        pass
+
+
+def test_a_fast_program_after_a_portable_one_is_fast():
+    """Nothing that was traced in one arithmetic is used in the other."""
+    assert jnp.zeros(1, float).dtype == jnp.float32
+    with arithmetic(PORTABLE):
+        assert jnp.zeros(1, float).dtype == jnp.float64
+    lanes = Lanes(1)
+    first = digests("sine", 6, FAST, lanes)
+    digests("sine", 6, PORTABLE, lanes)
+    assert digests("sine", 6, FAST, lanes) == first
