@@ -66,8 +66,9 @@ test-slow: venv ## the tests that train for minutes
 repro: venv ## bit for bit: whole processes run, killed, resumed and compared
 	$(PY) -m pytest -q -s -m repro
 
-portable: venv $(OLDER)/.done ## portable arithmetic here: threads, lanes, instruction sets, another JAX; OTHERS="PYTHON .."
-	$(PY) -m experiments.portable --others $(OLDER)/bin/python $(OTHERS)
+portable: venv $(OLDER)/.done ## portable arithmetic here: threads, lanes, instruction sets, another JAX; OTHERS="PYTHON.."
+	$(PY) -m experiments.portable --others $(OLDER)/bin/python $(OTHERS) \
+		--emulated $(wildcard build/arm/python)
 
 # Its tests alone: Ray forks, and JAX, which others start, must not have started.
 cluster: venv ## studies on a real Ray and a real Slurm here: machines killed, journals compared

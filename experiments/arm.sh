@@ -1,5 +1,5 @@
 #!/bin/sh
-# A Python for Arm with JAX's own wheels for it, run by qemu: make portable OTHERS=build/arm/python
+# A Python for Arm with JAX's own wheels for it, run by qemu: make portable then has it too
 # For Debian and root; takes Debian's arm64 packages into build/arm, and installs none of them.
 set -eu
 cd "$(dirname "$0")/.."

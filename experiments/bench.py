@@ -7,7 +7,8 @@ Random images of MNIST's shape, float32, Adam, dropout; contenders run in turn, 
 what counts is the median. The ratio says how many steps the package makes in the time of one of
 PyTorch's, in whichever form and on whichever number of threads it is the fastest. `flax` is the
 same training in the customary way, with Flax's own layers and optax's Adam in a jitted step: what a
-fixed order of addition costs, or gains. The networks are the poster's, and `mlp`: two hidden dense
+fixed order of addition costs, or gains; `portable` is the package's in portable arithmetic. The
+networks are the poster's, and `mlp`: two hidden dense
 layers of 1024, which the package, too, trains with Flax's own layers and optax's Adam.
 
 Believe it on an idle machine only: beside other work PyTorch loses most, and the ratio says too
@@ -34,6 +35,7 @@ import optax
 from flax import linen as nn
 
 from jaxmeta import Training, arrays, classification, keys, runtime
+from jaxmeta.arithmetic import FAST, PORTABLE
 from jaxmeta.models.poster import PosterNet
 from jaxmeta.training import Program, Stack
 
@@ -67,7 +69,9 @@ class FlaxNet(nn.Module):
 NETWORKS = {"poster": FlaxNet((32, 64), (1024,)), "mlp": FlaxNet((), (1024, 1024))}
 
 
-def package(x: np.ndarray, y: np.ndarray, steps: int, batch_size: int, network: str) -> Run:
+def package(
+    x: np.ndarray, y: np.ndarray, steps: int, batch_size: int, network: str, by: str = FAST
+) -> Run:
     """The training program as every study runs it; its rounds are epochs of so many `steps`."""
     data = arrays("bench", x, y, test=(x[:1], y[:1]), validation=1)
     rounds = ROUNDS + 1
@@ -76,7 +80,7 @@ def package(x: np.ndarray, y: np.ndarray, steps: int, batch_size: int, network: 
     else:
         task = classification("bench", NETWORKS[network], data, optimizer=optax.adam)
     constants = {"batch_size": batch_size, "steps_per_epoch": steps}
-    program = Program(task, Training(rounds, rounds), constants, ["learning_rate"])
+    program = Program(task, Training(rounds, rounds), constants, ["learning_rate"], by=by)
     key, values = keys.root(0), {"learning_rate": RATE}
     stack = Stack(program)
     stack.start(0, program.fresh(key, values), key, values)
@@ -238,10 +242,13 @@ def main() -> int:
     contenders: dict[str, Run] = {"jaxmeta": package(x, y, every, *of)}
     first = seconds(contenders["jaxmeta"], 0)
     memory = peak_memory()
+    if options.network == "poster":  # the other one has layers of Flax's
+        contenders["portable"] = package(x, y, every, *of, PORTABLE)
+        contenders["portable"](0)
     contenders |= {"matrix product": matrix_product(), "flax": flax(x, y, *of)} | pytorch(x, y, *of)
 
     for name, run in contenders.items():
-        if name != "jaxmeta":
+        if name not in ("jaxmeta", "portable"):
             run(2)
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(ROUNDS):
@@ -267,6 +274,9 @@ def main() -> int:
     print(f"\n{rate:.0f} of the {limit:.0f} GFLOP/s of a matrix product: {rate / limit:.2f}")
     print(f"first round, compilation included: {first:.1f} s")
     print(f"peak memory before PyTorch is loaded: {memory} MiB")
+    if "portable" in median:
+        longer = median["jaxmeta"] / median["portable"]
+        print(f"a step in portable arithmetic takes {longer:.2f} times as long")
     print(f"ratio to Flax's own layers: {median['jaxmeta'] / median['flax']:.2f}")
     print(f"ratio of the best rounds: {max(rates['jaxmeta']) / max(rates[best]):.2f}")
     print(f"ratio to PyTorch: {median['jaxmeta'] / median[best]:.2f}")

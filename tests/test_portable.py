@@ -14,9 +14,19 @@ from flax import linen as nn
 
 import jaxmeta
 from experiments import portable as matrix
-from experiments.portable import ALONE, LARGE, SMALL, Way, digests
+from experiments.portable import ALONE, LARGE, QUICK, SMALL, Way, digests
 from jaxmeta import Lanes, Training, supervised, tasks
-from jaxmeta.arithmetic import FAST, PORTABLE, arithmetic, contract, exact, quotient, root, times
+from jaxmeta.arithmetic import (
+    FAST,
+    PORTABLE,
+    arithmetic,
+    contract,
+    cross_entropy,
+    exact,
+    quotient,
+    root,
+    times,
+)
 from jaxmeta.models.layers import Dense
 from jaxmeta.record import environment
 from jaxmeta.record.journal import read
@@ -26,7 +36,6 @@ from jaxmeta.verify import IDENTICAL, verify
 ROOT = Path(__file__).parent.parent
 GOLDEN = json.loads((ROOT / matrix.GOLDEN).read_text())
 EXAMPLE = ROOT / "examples/spirals"
-QUICK = ("layers", "adam", "spirals", "sine")
 
 
 def portably(function, *arguments):
@@ -66,11 +75,12 @@ def test_a_contraction_is_as_exact_as_it_says(terms):
     found = portably(lambda a, b: contract("ij,jk->ik", a, b), a, b)
     largest = np.abs(a).max() * np.abs(b).max()
     assert np.abs(found - wanted).max() <= terms * 2.0**-20 * largest
-    # Whole numbers of 22 bits are exact, in any order.
+    # Sums of whole numbers are exact, in any order, and rounded once.
     whole = (np.arange(3 * terms).reshape(3, terms) * 7919 % 2**7).astype(np.float32)
     order = np.random.default_rng(2).permutation(terms)
     one = portably(lambda a: contract("ij,kj->ik", a, a), whole)
-    assert (one == whole.astype(np.float64) @ whole.T.astype(np.float64)).all()
+    exactly = whole.astype(np.float64) @ whole.T.astype(np.float64)
+    assert (one == exactly.astype(np.float32)).all()
     assert (one == portably(lambda a: contract("ij,kj->ik", a, a), whole[:, order])).all()
 
 
@@ -96,6 +106,18 @@ def test_functions_are_as_exact_as_they_say(name, found, wanted, numbers_, error
     normal = np.abs(true) >= exact.SMALLEST
     assert (np.abs(got - true)[normal] <= error * np.abs(true)[normal]).all(), name
     assert (got[~normal & (true != 0)] == 0).all()
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_stays_so(wrong):
+    """Or a training that diverges would go on."""
+    a, b = numbers(3, 5), numbers(5, 2)
+    b[1, 1] = wrong
+    assert np.isnan(portably(lambda a, b: contract("ij,jk->ik", a, b), a, b)).all()
+    assert np.isnan(portably(exact.log, b)[1, 1])
+    labels = np.zeros(5, np.int32)
+    losses = portably(cross_entropy, b, labels)
+    assert not np.isfinite(losses[1]) or wrong == -np.inf
 
 
 def test_products_and_quotients_are_rounded_once():

@@ -63,11 +63,11 @@ def power_of_two(exponent: jax.Array) -> jax.Array:
 
 
 class Factor(NamedTuple):
-    """A factor of a contraction in whole numbers: `x` is the sum of parts[n] 2^(unit - 8 n).
+    """A factor of a contraction in whole numbers: `x` is unit times the sum of parts[n] 256^-n.
 
     Attributes:
-      parts: int8, three digits to the base 256, the highest first.
-      unit: int64[], of the highest digit.
+      parts: int8, three digits, the highest first.
+      unit: float64[], a power of two, of the highest digit; NaN where an entry was not finite.
     """
 
     parts: tuple[jax.Array, ...]
@@ -84,11 +84,12 @@ def factor(x: jax.Array) -> Factor:
 
     So an entry has an error of at most 2^-22 of the largest entry.
     """
-    largest = lax.bitcast_convert_type(jnp.max(jnp.abs(x), initial=0), jnp.int32) >> 23
-    unit = largest.astype(jnp.int64) - 126 - 22
+    exponents = lax.bitcast_convert_type(jnp.abs(x), jnp.int32) >> 23
+    largest = jnp.max(exponents, initial=0).astype(jnp.int64)
+    up = 126 + 22 - largest
     # By two powers of two: one alone can be larger than any float32.
-    half = -unit // 2
-    powers = power_of_two(half).astype(jnp.float32), power_of_two(-unit - half).astype(jnp.float32)
+    half = up // 2
+    powers = power_of_two(half).astype(jnp.float32), power_of_two(up - half).astype(jnp.float32)
     near = lax.round(x * powers[0] * powers[1], lax.RoundingMethod.TO_NEAREST_EVEN)
     whole = near.astype(jnp.int32)
     parts = []
@@ -98,7 +99,8 @@ def factor(x: jax.Array) -> Factor:
         whole = (whole - digit) >> 8
     # Made once: XLA would make them anew for each product.
     parts = lax.optimization_barrier(tuple(reversed(parts)))
-    return Factor(parts, unit + 8 * (DIGITS - 1))
+    unit = power_of_two(8 * (DIGITS - 1) - up)
+    return Factor(parts, jnp.where(largest == 255, jnp.nan, unit))
 
 
 @exactly
@@ -132,7 +134,7 @@ def contract(subscripts: str, a: Factor, b: Factor) -> jax.Array:
         return product(*joined).astype(jnp.float64) * 2.0 ** (-8 * n)
 
     total = sum(places(n, start) for start in range(0, terms, TERMS) for n in range(DIGITS))
-    return to_float32(total * power_of_two(a.unit + b.unit))
+    return to_float32(total * (a.unit * b.unit))
 
 
 @jax.custom_vjp
@@ -182,7 +184,7 @@ def exp(x: jax.Array) -> jax.Array:
 
 @exactly
 def log(x: jax.Array) -> jax.Array:
-    """The natural logarithm of normal numbers, to 2^-23 of it.
+    """The natural logarithm of normal numbers, to 2^-22 of it; NaN of what is not finite.
 
     x = 2^e m with m in [sqrt(1/2), sqrt(2)), and s = (m - 1) / (m + 1).
     """
@@ -193,4 +195,4 @@ def log(x: jax.Array) -> jax.Array:
     e = _wide(((bits >> 23) - 127 + large).astype(jnp.float32))
     s = to_float32((m - 1.0) / (m + 1.0))
     y = _polynomial(LOG, times(s, s))
-    return to_float32(e * LN2 + _wide(s) * 2.0 * _wide(y))
+    return jnp.where(jnp.isfinite(x), to_float32(e * LN2 + _wide(s) * 2.0 * _wide(y)), jnp.nan)
