@@ -2,7 +2,10 @@
 
 import importlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -168,6 +171,14 @@ def test_a_machine_that_computes_otherwise_is_refused(monkeypatch):
     with pytest.raises(ValueError, match="portable arithmetic must give 0000000000000000"):
         environment.fingerprint(PORTABLE)
     environment.fingerprint(FAST)
+
+
+def test_fast_math_is_refused():
+    """It takes (a + b) - a for b."""
+    flags = {**os.environ, "XLA_FLAGS": "--xla_cpu_enable_fast_math=true"}
+    command = [sys.executable, "-c", "from jaxmeta import arithmetic; arithmetic.check()"]
+    done = subprocess.run(command, env=flags, capture_output=True, text=True)
+    assert "leave XLA's fast math off" in done.stderr
 
 
 def test_of_an_environment_little_is_compared():
