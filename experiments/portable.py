@@ -81,7 +81,7 @@ def _small(**more: Any) -> Task:
 
 
 # A task, and what is set in it. The first ones take seconds, and are a part of `make test`.
-Case = tuple[Callable[[], Task], dict[str, Any]]
+Case = tuple[Callable[[], Any], dict[str, Any]]
 SMALL: dict[str, Case] = {
     "layers": (_layers, {"batch_size": 12, "dropout": 0.3}),
     "label smoothing": (_layers, {"batch_size": 12, "label_smoothing": 0.1, "l2": 1e-3}),
@@ -202,7 +202,7 @@ def _golden() -> dict[str, list[str]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--others", nargs="*", default=[], help="Pythons that have another JAX")
     parser.add_argument("--emulated", nargs="*", default=[], help="Pythons that qemu runs")
     parser.add_argument("--print", nargs="*", dest="shown", help="the digests of these cases alone")

@@ -88,10 +88,10 @@ def test_a_contraction_is_as_exact_as_it_says(terms):
 
 
 def test_a_contraction_that_is_too_long_for_one_is_summed_up_in_parts():
-    """The digits of the largest entries are those at which a sum of 32 bits would overflow."""
-    ones = np.full((1, 2 * exact.TERMS + 3), 1.5, np.float32)
-    found = portably(lambda a: contract("ij,kj->ik", a, a), ones)
-    assert found[0, 0] == np.float32(2.25 * ones.size)
+    """Of numbers whose digits are 64, -128, -128, so that a sum of 32 bits would overflow."""
+    same = np.full((1, 4 * exact.TERMS), 0x3F7F80 / 2**21, np.float32)
+    found = portably(lambda a: contract("ij,kj->ik", a, a), same)
+    assert found[0, 0] == pytest.approx(same.size * float(same[0, 0]) ** 2, rel=2.0**-20)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,9 @@ def test_what_is_not_finite_stays_so(wrong):
 def test_products_and_quotients_are_rounded_once():
     a, b = numbers(10_000), numbers(10_000, seed=1)
     assert (portably(times, a, b) == a * b).all() and (portably(quotient, a, b) == a / b).all()
-    tiny = np.full(3, 2.0**-100, np.float32)
-    assert (portably(times, tiny, tiny) == 0).all()
+    # A little below 2^-126, which would be rounded up to it.
+    tiny, almost = np.float32([(1 + 2.0**-15) * 2.0**-126]), np.float32([1 - 2.0**-15])
+    assert portably(times, tiny, almost) == 0
 
 
 class Foreign(nn.Module):

@@ -19,7 +19,9 @@ of matrix multiplication by using fast routines of matrix multiplication and its
 """
 
 import math
+import operator
 from collections.abc import Callable
+from functools import reduce
 from typing import NamedTuple
 
 import jax
@@ -129,7 +131,8 @@ def contract(subscripts: str, a: Factor, b: Factor) -> jax.Array:
         # A transposition that XLA takes into the product costs it the fast one.
         first, second = lax.optimization_barrier((first[: n + 1], second[n::-1]))
         if terms > SHORT:
-            return sum(map(product, first, second)).astype(jnp.float64) * 2.0 ** (-8 * n)
+            summed = reduce(operator.add, map(product, first, second))
+            return summed.astype(jnp.float64) * 2.0 ** (-8 * n)
         joined = jnp.concatenate(first, axes[0]), jnp.concatenate(second, axes[1])
         return product(*joined).astype(jnp.float64) * 2.0 ** (-8 * n)
 
