@@ -208,10 +208,12 @@ $(VENV)/.done: $(VENV)/.run requirements/lock$(OF_VERSION)
 	@$(PIP) $(LOCKED) -r requirements/lock$(OF_VERSION)
 	@touch $@
 
-$(OLDER)/.done: requirements/jax-0.9.txt
+$(OLDER)/.done: requirements/build.txt requirements/jax-0.9.txt
 	@echo "making $(OLDER): a minute, 0.8 GB"
 	@$(PYTHON) -m venv --clear $(OLDER)
-	@$(OLDER)/bin/python -m pip --disable-pip-version-check -qq $(LOCKED) -r $<
+	@for file in $^; do \
+		$(OLDER)/bin/python -m pip --disable-pip-version-check -qq $(LOCKED) -r $$file || exit 1; \
+	done
 	@touch $@
 
 $(FOREIGN)/.done: requirements/build.txt requirements/run-3.12.txt requirements/accelerators.txt
