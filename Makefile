@@ -36,7 +36,7 @@ ALL := --upgrade pyproject.toml $(EXTRAS:%=--extra %)
 .PHONY: help venv experiment experiment-poster tutorial test test-quick test-slow repro portable cluster \
 	cluster-quick \
 	bench bench-engines judge judge-axes judge-steps prior \
-	compare hyperparameters steering steering-data crossroads crossroads-data camvid cartpole gpu accelerators \
+	compare hyperparameters learning-to-learn steering steering-data crossroads crossroads-data camvid cartpole gpu accelerators \
 	docs pictures check format wheel lock clean
 
 help: ## this list
@@ -111,6 +111,9 @@ prior: $(VENV)/.run ## the prior that comes with the package, anew from its own 
 hyperparameters: $(VENV)/.run ## the poster's rule on batch size, optimiser and dropout, and four axes at once
 	$(PY) -m experiments.hyperparameters
 
+learning-to-learn: $(VENV)/.run ## an optimiser that is learned: trained, tuned, and beside hand-designed ones; ARGS=--use-shipped
+	$(PY) -m experiments.learning_to_learn $(ARGS)
+
 steering: venv ## the steering car: rates, tuners and a joint study, and the clones driven
 	$(PY) -m experiments.steering
 
@@ -162,9 +165,9 @@ wheel: venv ## build the wheel, install it in an environment of its own, and tun
 	rm -rf dist build/wheel
 	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 	@test $$($(PY) -m zipfile --list dist/*.whl | grep -c -e /py.typed -e '/mnist/.*[.]gz' -e '[.]npz' \
-		-e '/page/[a-z]*[.][chj]' -e /shipped.json) -eq 11 || { \
-		echo "the wheel must hold py.typed, the tasks' six files of data, the page's three and a" \
-			"prior, and does not"; exit 1; }
+		-e '/page/[a-z]*[.][chj]' -e /shipped.json) -eq 12 || { \
+		echo "the wheel must hold py.typed, the tasks' six files of data, the page's three, a" \
+			"prior and an optimiser, and does not"; exit 1; }
 	@$(PY) -m venv build/wheel
 	@$(PIP) freeze --exclude jaxmeta > build/wheel/constraints.txt
 	@echo "installing the wheel and all it asks for"

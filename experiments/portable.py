@@ -33,7 +33,7 @@ from jaxmeta import Lanes, Training, keys, tasks
 from jaxmeta.arithmetic import ARITHMETICS, FAST, PORTABLE
 from jaxmeta.models.layers import Conv, ConvReluPool, Dense, Dropout, max_pool, upsample
 from jaxmeta.supervised import Task, arrays, classification, regression
-from jaxmeta.supervised.optimizers import OPTIMIZERS
+from jaxmeta.supervised.optimizers import HAND_DESIGNED
 from jaxmeta.tasks.small import Perceptron
 from jaxmeta.training import Program, Stack
 
@@ -87,7 +87,8 @@ SMALL: dict[str, Case] = {
     "label smoothing": (_layers, {"batch_size": 12, "label_smoothing": 0.1, "l2": 1e-3}),
     "squared error": (_regression, {"batch_size": 12, "weight_decay": 1e-2}),
     **{
-        name: (_small, {"batch_size": 12, "optimizer": name, "dropout": 0.4}) for name in OPTIMIZERS
+        name: (_small, {"batch_size": 12, "optimizer": name, "dropout": 0.4})
+        for name in HAND_DESIGNED
     },
     "spirals": (tasks.TASKS["spirals"], {}),
     "sine": (tasks.TASKS["sine"], {}),

@@ -26,7 +26,7 @@ GROUND = {
 }
 CORE = GROUND | {
     *("space", "tuning", "training", "supervised", "models", "record", "tasks", "engine"),
-    *("replay", "testing"),
+    *("learned", "replay", "testing"),
 }
 MAY_IMPORT = {
     **{room: set() for room in GROUND},
@@ -36,7 +36,8 @@ MAY_IMPORT = {
     "tuning": GROUND | {"space"},
     "training": GROUND | {"space"},
     "models": GROUND,
-    "supervised": GROUND | {"space", "training", "models"},
+    "learned": GROUND | {"space", "training"},  # an optimiser, and what trains it
+    "supervised": GROUND | {"space", "training", "models", "learned"},
     "record": GROUND | {"space"},
     # A task knows no tuner.
     "tasks": GROUND | {"space", "models", "training", "supervised", "record"},

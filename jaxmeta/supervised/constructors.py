@@ -18,7 +18,7 @@ from jaxmeta.supervised.losses import (
     squared_error,
 )
 from jaxmeta.supervised.numbers import BATCHES
-from jaxmeta.supervised.optimizers import OPTIMIZERS
+from jaxmeta.supervised.optimizers import HAND_DESIGNED, OPTIMIZERS
 from jaxmeta.supervised.regularizers import REGULARIZERS
 from jaxmeta.supervised.task import Task
 
@@ -118,7 +118,8 @@ def made_of(
         start = own if own in sizes else None
         named["batch_size"] = Values(*sizes, start=start)
     if len(optimizers) > 1:
-        named["optimizer"] = Choice(*optimizers)
+        chosen = HAND_DESIGNED if optimizers is OPTIMIZERS else optimizers
+        named["optimizer"] = Choice(*chosen)
     return Task(
         name,
         data,

@@ -11,7 +11,9 @@ DEFAULTS: Values = {"learning_rate": 1e-3, "batch_size": 50, "steps_per_epoch": 
 RANGES = {
     **dict.fromkeys(("beta1", "beta2", "momentum", "dropout"), (0.0, 1.0)),
     "label_smoothing": (0.0, 1.0),
-    **dict.fromkeys(("learning_rate", "l2", "weight_decay", "strength"), (0.0, math.inf)),
+    **dict.fromkeys(
+        ("learning_rate", "update_scale", "l2", "weight_decay", "strength"), (0.0, math.inf)
+    ),
 }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import optax
 
 from jaxmeta.arithmetic import quotient, root, times
+from jaxmeta.learned.optimizer import learned
 
 Scalar = float | jax.Array
 Optimizer = optax.GradientTransformation
@@ -99,8 +100,12 @@ def lion(
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    made.__name__: made for made in (adam, sgd, momentum, nesterov, rmsprop, adamw, lion)
+    made.__name__: made for made in (adam, sgd, momentum, nesterov, rmsprop, adamw, lion, learned)
 }
+
+
+# Those that a study chooses among where nobody names them: `learned` costs ten times as much.
+HAND_DESIGNED = tuple(name for name in OPTIMIZERS if name != "learned")
 
 
 def is_off(x: Any) -> bool:

@@ -7,6 +7,8 @@ import pytest
 
 from experiments.cartpole import cartpole
 from jaxmeta import keys, objective, score, tasks
+from jaxmeta.learned.meta import meta_training
+from jaxmeta.learned.optimizees import quadratics
 from jaxmeta.space import Space, Values
 from jaxmeta.supervised import Task
 from jaxmeta.tasks import TASKS
@@ -24,14 +26,23 @@ def wave():
     return objective(lambda key, v: -((v["x"] - 1) ** 2) * v["n"], WAVES, name="wave")
 
 
+def meta_training_of_quadratics():
+    return meta_training("quadratics", quadratics(4), side_by_side=2, rounds=1, held_out=2)
+
+
 WAVES = Space(x=Values(0.5, 1.0), n=Values(1, 2))
 # A new trainable is one line here: how it is made, and a value for one of its hyperparameters.
 MADE = {
     **{name: (lambda name=name: small(name), {"learning_rate": 1e-3}) for name in TASKS},
     "cartpole": (cartpole, {"learning_rate": 0.01}),
     "wave": (wave, {"x": 0.5}),
+    "meta-training": (meta_training_of_quadratics, {"learning_rate": 0.01}),
 }
-CONSTANTS = {"cartpole": {"episodes": 4, "width": 4}, "wave": {"n": 2}}
+CONSTANTS = {
+    "cartpole": {"episodes": 4, "width": 4},
+    "wave": {"n": 2},
+    "meta-training": {"unroll": 50, "truncated": 2},
+}
 
 
 # These networks take long to compile; tests/models/test_bits.py has a small one's lanes.

@@ -48,7 +48,10 @@ OTHERS: dict[str, dict[str, float]] = {
     "adam": {"beta1": 0.6, "beta2": 0.95},
     "adamw": {"beta1": 0.6, "beta2": 0.95, "weight_decay": 0.3},
     "lion": {"beta1": 0.6, "beta2": 0.8, "weight_decay": 0.3},
+    "learned": {"weight_decay": 0.3},
 }
+# The hyperparameter that a step is proportional to.
+RATE = {"learned": "update_scale"}
 ALL = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
@@ -64,7 +67,7 @@ def train(optimizer: optax.GradientTransformation, gradients=GRADIENTS):
     return lax.scan(lambda carry, g: (step(optimizer, carry, g), None), start, gradients)[0]
 
 
-@ALL
+@pytest.mark.parametrize("name", THEIRS)
 @pytest.mark.parametrize("other", [False, True])
 def test_it_is_optaxs_of_the_same_name(name, other):
     """To a thousandth of the way gone; lion's signs fall the same way, but for rounding at zero."""
@@ -84,7 +87,7 @@ def bits(tree: Any) -> bytes:
 def test_the_same_bits_in_a_scan_step_by_step_in_lanes_and_side_by_side(name):
     """With every hyperparameter traced, and gradients of each lane's own, as in a training."""
     given = OTHERS[name]
-    values = {"learning_rate": 0.01, **given}
+    values = {RATE.get(name, "learning_rate"): 0.01, **given}
     lanes = {n: jnp.float32(v) * np.array([1, 0.9, 0.8], np.float32) for n, v in values.items()}
 
     def whole(values, gradients):
@@ -113,7 +116,7 @@ def test_the_same_bits_in_a_scan_step_by_step_in_lanes_and_side_by_side(name):
 
 @ALL
 def test_a_traced_hyperparameter_does_what_its_number_does_and_does_not_compile(name):
-    values = {"learning_rate": 0.01, **OTHERS[name]}
+    values = {RATE.get(name, "learning_rate"): 0.01, **OTHERS[name]}
     traced = jax.jit(lambda values: train(OPTIMIZERS[name](**values))[0])
     expected = train(OPTIMIZERS[name](**values))[0]
     chex.assert_trees_all_close(traced(values), expected, rtol=1e-4, atol=1e-5)
@@ -121,7 +124,7 @@ def test_a_traced_hyperparameter_does_what_its_number_does_and_does_not_compile(
     assert traced._cache_size() == 1
 
 
-@ALL
+@pytest.mark.parametrize("name", THEIRS)
 def test_weight_decay_takes_from_the_weights_themselves(name):
     """With no gradient and no momentum every step takes the learning rate times the decay away."""
     still = jax.tree.map(jnp.zeros_like, GRADIENTS)
