@@ -37,8 +37,8 @@ def test_a_plan_is_the_tables_look_ahead(workers):
 
 def test_studies_share_the_workers():
     """Three of one training at a time on three workers take as long as the longest of them."""
-    alone = [plan.plan(lambda s=s: one(s), plan.by_lot(s + 1.0, FLOAT), 1, 0) for s in range(3)]
-    takes = [plan.by_lot(s + 1.0, FLOAT) for s in range(3)]
+    alone = [plan.plan(lambda s=s: one(s), plan.by_lot(s + 1.0, [FLOAT]), 1, 0) for s in range(3)]
+    takes = [plan.by_lot(s + 1.0, [FLOAT]) for s in range(3)]
 
     def training(study, trial):
         return takes[study](0, trial)
@@ -49,7 +49,7 @@ def test_studies_share_the_workers():
 
 
 def test_more_workers_than_bring_anything():
-    plans = [plan.plan(one, plan.by_lot(60.0, FLOAT), workers) for workers in (1, 4, 64, 100)]
+    plans = [plan.plan(one, plan.by_lot(60.0, [FLOAT]), workers) for workers in (1, 4, 64, 100)]
     assert [one.workers for one in plans if one.seconds == plans[-1].seconds] == [64, 100]
     assert plan.enough(plans) == 64
     assert plan.enough(plans[:1]) == 1

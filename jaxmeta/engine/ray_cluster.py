@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,7 @@ from jaxmeta.engine.local import Local
 from jaxmeta.engine.place import Place
 from jaxmeta.engine.protocol import Event, Job, Recipe
 from jaxmeta.engine.sending import Files, environment_of, files_of, packed, searched, write
-from jaxmeta.engine.shares import Crew
-from jaxmeta.record import environment
+from jaxmeta.engine.shares import Crew, Surroundings
 from jaxmeta.record.journal import JournalError
 
 PATIENCE = 1.0  # seconds between two looks at what the cluster has
@@ -39,13 +39,15 @@ INHERITED = ("JAX_", "XLA_", "TF_CPP_", "JAXMETA_")
 class Worker:
     """An actor: a local engine in a process of its own, on some machine."""
 
-    def __init__(self, recipe: bytes, folders: list[str]) -> None:
+    def __init__(self, packed: bytes, folders: list[str]) -> None:
         sys.path += [path for path in folders if path not in sys.path]
-        self._engine = Local(cloudpickle.loads(recipe)).__enter__()
+        recipes = cloudpickle.loads(packed)
+        self._engine, self._recipes = Local(recipes).__enter__(), len(recipes)
         self._kept = tempfile.mkdtemp()
 
-    def begin(self) -> tuple[int, dict[str, Any]]:
-        return self._engine.lanes, self._engine.surroundings()
+    def begin(self) -> tuple[int, Surroundings]:
+        here = [self._engine.surroundings(n) for n in range(self._recipes)]
+        return self._engine.lanes, here
 
     def step(self, jobs: list[Job]) -> tuple[list[Event], dict[str, Files]]:
         """Run `jobs`, and nothing else, to the next end of an epoch; with what is to be kept."""
@@ -78,26 +80,27 @@ class _Hired:
 
 
 class RayCluster(Crew):
-    """Actors on a Ray cluster at work for one study; the lanes are those of all that have come.
+    """Actors on a Ray cluster; the lanes are those of all that have come.
 
     Args:
-      recipe: what is trained. Every machine must reach its folder for trials in progress, if any.
+      recipes: what is trained. Every machine must reach their folder for trials in progress, if
+        there is one.
       workers: so many actors; 0: as many as the cluster has CPUs or GPUs for, now and later.
       place: see `Place`.
     """
 
-    def __init__(self, recipe: Recipe, workers: int, place: Place) -> None:
+    def __init__(self, recipes: Sequence[Recipe], workers: int, place: Place) -> None:
         super().__init__()
-        self._recipe, self._saves = packed(recipe), recipe.folder
+        self._recipes, self._saves = packed(recipes), {recipe.folder for recipe in recipes} - {""}
         self._n, self._place = workers, place
         self._calls: dict[Any, _Hired] = {}  # what is in flight
         self._deaths = 0
         self._ours = False  # the connection to the cluster
 
     def __enter__(self) -> "RayCluster":
-        if self._saves:
+        for folder in self._saves:
             try:
-                Path(self._saves).mkdir(parents=True, exist_ok=True)
+                Path(folder).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise ValueError(
                     f"the scratch folder must be one that can be written, and is not ({error}); "
@@ -105,7 +108,7 @@ class RayCluster(Crew):
                 ) from error
         self._ray, self._ours = _connected(self._place.address)
         try:
-            self._sent = self._ray.put(self._recipe)
+            self._sent = self._ray.put(self._recipes)
             while not self.lanes:
                 self._listen()
         except BaseException:
@@ -164,10 +167,9 @@ class RayCluster(Crew):
                     write(Path(job.keep), kept[job.name])
             self._heard(events)
 
-    def _begun(self, worker: _Hired, lanes: int, surroundings: dict[str, Any]) -> None:
+    def _begun(self, worker: _Hired, lanes: int, surroundings: Surroundings) -> None:
         """An actor in another environment than the first one's gets nothing to do."""
-        self._surroundings = self._surroundings or surroundings
-        changes = environment.differences(self._surroundings, surroundings)
+        changes = self._differences(surroundings)
         if not changes:
             worker.lanes = lanes
             return

@@ -161,7 +161,7 @@ def test_a_machine_with_another_flag_is_refused_by_name(nodes, caplog):
     study = Study(tasks.make("spirals"), training=Training(3, 3), lanes=Lanes())
     place = Place("ray", nodes.cluster.address)
     try:
-        with RayCluster(study.recipe(), 0, place) as engine:
+        with RayCluster([study.recipe()], 0, place) as engine:
             while not all(worker.lanes or worker.refused for worker in engine._workers):
                 engine._listen()
             assert len(engine._workers) == 3
@@ -178,7 +178,7 @@ def test_a_machine_with_another_flag_is_refused_by_name(nodes, caplog):
 def test_a_worker_that_has_nothing_to_do_is_told_so(nodes):
     """Also where it was in the middle of an epoch when nothing was wanted any more."""
     study = Study(tasks.make("spirals"), training=Training(10**6, 10**6), lanes=Lanes())
-    with RayCluster(study.recipe(), 1, Place("ray", nodes.cluster.address)) as engine:
+    with RayCluster([study.recipe()], 1, Place("ray", nodes.cluster.address)) as engine:
         (worker,) = engine._workers
         engine.want([job(Chains(study.tuner, 0), Trial(0, 0, (0,), 0))])
         engine.next()
