@@ -121,7 +121,7 @@ class Scheduler:
     def wanted(self, lanes: int) -> list[tuple[Urgency, str]]:
         """What it could use `lanes` for, the most urgent first, by names: what is certain, what
         runs and may be needed, and what may be needed most probably."""
-        if self._wanted is None or self._wanted[0] != lanes:
+        if self._wanted is None or self._wanted[0] < lanes:  # for more of them it holds as well
             self._wanted = lanes, sorted(self._wants(lanes), key=lambda want: want[0])
         return self._wanted[1]
 
