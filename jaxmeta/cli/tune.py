@@ -76,7 +76,7 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "task",
         help=f"{', '.join(tasks.TASKS)}, or your own: module:function; or several, as in "
-        "mnist,spirals: a study of each, in OUT/task-NAME, on the same workers",
+        "mnist,spirals: a study of each, in OUT/task-NAME/seed-N, on the same workers",
     )
     command.add_argument("--out", type=Path, required=True, help="the study's folder; new or empty")
     add_study(command)
