@@ -1,6 +1,7 @@
 """The plan: exact where every training takes one time, and true of real runs."""
 
 import json
+import random
 
 import pytest
 
@@ -46,6 +47,22 @@ def test_studies_share_the_workers():
     together = plan.plan(lambda: [*one(0), *one(1), *one(2)], training, 3, 0)
     assert together.seconds == pytest.approx(max(each.seconds for each in alone))
     assert together.trainings == sum(each.trainings for each in alone) == 39
+
+
+def test_studies_as_many_as_workers_look_ahead_seldom(monkeypatch):
+    """When some have ended, the others look further ahead once, and not at every training's end."""
+    looks = []
+    ahead = lookahead.ahead
+    monkeypatch.setattr(lookahead, "ahead", lambda *a, **k: looks.append(1) or ahead(*a, **k))
+
+    tuner = PosterRule(SPACE, i_max=6, noprog_max=6)
+
+    def training(study, trial):
+        took = 0.5 + random.Random(f"{study} {trial}").random()
+        return plan.Measured(score_of(trial, study), took)
+
+    made = plan.plan(lambda: [Chains(tuner, seed) for seed in range(32)], training, 32)
+    assert made.trainings >= 32 * 7 and len(looks) < 1.5 * made.trainings
 
 
 def test_more_workers_than_bring_anything():
