@@ -6,12 +6,12 @@ trainings, then the end.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from jaxmeta import engine, testing
-from jaxmeta.engine import Engine, Place, Recipe
+from jaxmeta.engine import Engine, Place
 from jaxmeta.engine.place import LOCAL
 from jaxmeta.engine.scheduler import AUTO, Scheduler
 from jaxmeta.engine.together import Course, together
@@ -20,7 +20,7 @@ from jaxmeta.record import checkpoint, environment, lines, schema, weights
 from jaxmeta.record.cache import Cache
 from jaxmeta.record.journal import FIRST_PREV, FORMAT, Journal, JournalError, Line
 from jaxmeta.replay import replay
-from jaxmeta.study import Study, from_line
+from jaxmeta.study import Study, from_line, recipes_of
 from jaxmeta.training import Trainable
 from jaxmeta.trial import Decision, Result, Trial
 from jaxmeta.tuning import Chains, Tuner
@@ -211,7 +211,7 @@ def go_on(
     if not going:
         return ends
     saves = means.place.saves(folder)
-    recipes, which = _recipes(going, saves)
+    recipes, which = recipes_of({name: one.study for name, one in going.items()}, saves)
     with engine.start(recipes, means.workers, means.place) as runner:
         courses: dict[str, tuple[Scheduler, Course]] = {}
         for name, one in going.items():
@@ -232,23 +232,6 @@ def go_on(
     if saves:
         checkpoint.forget(saves)  # by now nobody saves any more
     return ends
-
-
-def _recipes(
-    studies: Mapping[str, Open], saves: Path | None
-) -> tuple[list[Recipe], dict[str, int]]:
-    """What they train, each recipe once; and the number of each study's, by its name."""
-    recipes: list[Recipe] = []
-    numbers: dict[tuple[int, str], int] = {}
-    which: dict[str, int] = {}
-    for name, one in studies.items():
-        recipe = one.study.recipe(saves)
-        key = id(recipe.trainable), repr(replace(recipe, trainable=None))
-        if key not in numbers:
-            numbers[key] = len(recipes)
-            recipes.append(recipe)
-        which[name] = numbers[key]
-    return recipes, which
 
 
 def surroundings(runner: Engine, tuner: Tuner, recipe: int = 0) -> dict[str, Any]:
