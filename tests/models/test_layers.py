@@ -207,7 +207,8 @@ def rounded_product(bits: int):
     """`contract` of a device that rounds the factors to so many bits of mantissa."""
 
     def contract(subscripts, a, b):
-        return jnp.einsum(subscripts, *(jax.lax.reduce_precision(v, 8, bits) for v in (a, b)))
+        whole = (getattr(v, "x", v) for v in (a, b))  # a factor, or an array
+        return jnp.einsum(subscripts, *(jax.lax.reduce_precision(v, 8, bits) for v in whole))
 
     return contract
 
