@@ -9,13 +9,14 @@ parent dies ends itself.
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from typing import Any
 
 from jaxmeta.engine.protocol import Job, Recipe
 from jaxmeta.engine.sending import environment_of, packed, searched
-from jaxmeta.engine.shares import Crew, Surroundings
+from jaxmeta.engine.shares import Crew
+from jaxmeta.record import environment
 from jaxmeta.record.journal import JournalError
 
 START = """import sys
@@ -28,11 +29,11 @@ DEATHS = 5
 
 
 class Workers(Crew):
-    """`n` processes at work; the lanes are those of all of them."""
+    """`n` processes at work for one study; the lanes are those of all of them."""
 
-    def __init__(self, recipes: Sequence[Recipe], n: int) -> None:
+    def __init__(self, recipe: Recipe, n: int) -> None:
         super().__init__()
-        self._recipes = packed(recipes)
+        self._recipe = packed(recipe)
         self._n = n
         self._deaths = 0
 
@@ -41,7 +42,7 @@ class Workers(Crew):
             for _ in range(self._n):
                 self._workers.append(_Worker())
             for worker in self._workers:  # all are starting by now
-                worker.begin(self._recipes)
+                worker.begin(self._recipe)
             while not all(worker.lanes for worker in self._workers):
                 self._listen()
         except BaseException:
@@ -77,8 +78,9 @@ class Workers(Crew):
                 self._compare(surroundings)
                 self._share()
 
-    def _compare(self, surroundings: Surroundings) -> None:
-        if changes := self._differences(surroundings):
+    def _compare(self, surroundings: dict[str, Any]) -> None:
+        self._surroundings = self._surroundings or surroundings
+        if changes := environment.differences(self._surroundings, surroundings):
             raise JournalError(
                 "all workers must have one environment, and they differ ("
                 + "; ".join(changes)
@@ -96,7 +98,7 @@ class Workers(Crew):
                 f"with exit status {status}); look for what ends them, memory for one, then resume"
             )
         new = self._workers[self._workers.index(worker)] = _Worker()
-        new.begin(self._recipes)
+        new.begin(self._recipe)
         self._share()
 
 
@@ -117,10 +119,10 @@ class _Worker:
         self.lanes = 0  # until it has said how many
         self.jobs: list[Job] = []
 
-    def begin(self, recipes: bytes) -> None:
+    def begin(self, recipe: bytes) -> None:
         """Tell it what it is to train."""
         with suppress(OSError):  # it is dead, and `next` will see it
-            self.connection.send_bytes(recipes)
+            self.connection.send_bytes(recipe)
 
     def give(self, jobs: list[Job]) -> None:
         """Tell it what to run, if that is news."""
