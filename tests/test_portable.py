@@ -87,6 +87,15 @@ def test_a_contraction_is_as_exact_as_it_says(terms):
     assert (one == portably(lambda a: contract("ij,kj->ik", a, a), whole[:, order])).all()
 
 
+def test_a_contraction_of_the_worst_digits_is_as_exact_as_it_says():
+    """32, -128, -128 beside one entry that settles the unit: what is left out is largest."""
+    a = np.full((1, 1000), (2**21 - 2**15 - 2**7) / 2**21, np.float32)
+    a[0, 0] = 1
+    found = portably(lambda a: contract("ij,kj->ik", a, a), a)
+    error = abs(found - a.astype(np.float64) @ a.astype(np.float64).T)[0, 0]
+    assert 2.0**-20 * a.size < error <= 2.0**-18 * a.size
+
+
 def test_a_contraction_that_is_too_long_for_one_is_summed_up_in_parts():
     """Of numbers whose digits are 64, -128, -128, so that a sum of 32 bits would overflow."""
     same = np.full((1, 4 * exact.TERMS), 0x3F7F80 / 2**21, np.float32)
@@ -137,6 +146,23 @@ class Foreign(nn.Module):
         return nn.Dense(3, name="theirs")(nn.relu(Dense(4)(x)))
 
 
+class Renamed(nn.Module):
+    """Its name is no passport."""
+
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        return nn.Dense(3, name="portable", kernel_init=lambda *_: jnp.zeros((3, 3)))(x)
+
+
+class Wide(nn.Module):
+    """Keeps what it adds up in float64, where JAX has it."""
+
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        self.variable("seen", "sum", lambda: jnp.zeros(x.shape[1:]))
+        return Dense(3)(x)
+
+
 class Normed(nn.Module):
     @nn.compact
     def __call__(self, x, *, train: bool):
@@ -153,6 +179,7 @@ def theirs(network, **more) -> supervised.Task:
     ("task", "named"),
     [
         (theirs(Foreign), "theirs"),
+        (theirs(Renamed), "portable"),
         (theirs(Normed), "norm"),
         (theirs(lambda: Dense(3), optimizer=optax.sgd), "mul"),
     ],
@@ -163,6 +190,28 @@ def test_what_is_not_portable_is_refused_and_named(task, named):
     with pytest.raises(ValueError, match=f"must be portable, and .*{named}.* is not"):
         program.digests()
     Program(task, Training(1, 1), constants).digests()
+
+
+def test_arrays_of_64_bits_are_refused():
+    program = Program(theirs(Wide), Training(1, 1), {"learning_rate": 0.1}, by=PORTABLE)
+    with pytest.raises(ValueError, match=r"at most 32 bits .* float64\[3\] is there"):
+        program.digests()
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda x: contract("ij,jk->ik", x, x),
+        lambda x: quotient(x, x),
+        root,
+        exact.exp,
+        exact.log,
+    ],
+)
+def test_no_derivative_is_taken_of_a_rounding(of):
+    """It would be 0, and be believed."""
+    with pytest.raises(NotImplementedError, match="a derivative must be written down"):
+        portably(jax.grad(lambda x: of(x)[0, 0]), numbers(2, 2))
 
 
 def test_a_machine_that_computes_otherwise_is_refused(monkeypatch):

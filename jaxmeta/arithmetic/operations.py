@@ -29,14 +29,11 @@ from jaxmeta.arithmetic.mode import portable
 
 
 def times(a: ArrayLike, b: ArrayLike) -> jax.Array:
-    """a * b. In portable arithmetic no compiler fuses it with a sum, and where the shapes differ
-    `b` has no derivative."""
+    """a * b, of the shape of a. In portable arithmetic no compiler fuses it with a sum."""
     if not portable():
         return jnp.asarray(a * b)
     a, b = (jnp.asarray(x, jnp.float32) for x in (a, b))
-    if a.shape == b.shape:
-        return exact.times(a, b)
-    return exact.times(a, jnp.broadcast_to(lax.stop_gradient(b), a.shape))
+    return exact.times(a, jnp.broadcast_to(b, a.shape))
 
 
 def quotient(a: ArrayLike, b: ArrayLike) -> jax.Array:

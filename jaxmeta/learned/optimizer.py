@@ -86,7 +86,8 @@ def optimizer(
         flat, unravel = ravel_pytree(updates)
         blocks, size = _blocks(flat.size)
         padded = jnp.pad(flat, (0, blocks * size - flat.size)).reshape(blocks, size)
-        state, said = step(weights, state, padded)
+        with jax.named_scope("learned"):
+            state, said = step(weights, state, padded)
         steps = unravel(said.reshape(-1)[: flat.size])
         if not (isinstance(weight_decay, int | float) and weight_decay == 0):
             if params is None:

@@ -128,7 +128,7 @@ def environments(lines: list[Line]) -> list[dict[str, Any]]:
     return [line["environment"] for line in lines if "environment" in line]
 
 
-def told(environment: dict[str, Any]) -> dict[str, Any]:
+def fields_of(environment: dict[str, Any]) -> dict[str, Any]:
     """All that an environment says by name, what is there for INFORMATION alone as well."""
     rest = {name: value for name, value in environment.items() if name != INFORMATION}
     information = environment.get(INFORMATION)

@@ -30,7 +30,8 @@ def check(jaxpr: Any) -> None:
       jaxpr: the program as JAX traced it.
 
     Raises:
-      ValueError: the first one, and the layer that it stands in.
+      ValueError: the first one, and the layer that it stands in; or a result has 64 bits, which
+        JAX has on while it traces, so that arrays without a dtype get them.
     """
     for place, operation in _foreign(jaxpr, SAME, ""):
         raise ValueError(
@@ -38,6 +39,13 @@ def check(jaxpr: Any) -> None:
             f"{place or 'something outside of all layers'} is not; use the layers, losses and "
             "optimisers of jaxmeta, or --arithmetic fast"
         )
+    for found in jaxpr.out_avals:
+        if found.dtype in (jnp.float64, jnp.int64, jnp.uint64):
+            raise ValueError(
+                f"what a training keeps must have at most 32 bits in portable arithmetic, and "
+                f"{found.dtype}{list(found.shape)} is there; give each array a dtype, "
+                "jnp.float32 for example, or use --arithmetic fast"
+            )
 
 
 def _foreign(jaxpr: Any, known: frozenset[str], around: str) -> Iterator[tuple[str, str]]:

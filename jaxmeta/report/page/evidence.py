@@ -6,7 +6,7 @@ from pathlib import Path
 from jaxmeta.plain import plain
 from jaxmeta.record import journal, verdicts
 from jaxmeta.record.journal import Line
-from jaxmeta.record.lines import environments, told
+from jaxmeta.record.lines import environments, fields_of
 
 NEVER = "none is kept beside the record: run jaxmeta verify"
 
@@ -18,7 +18,7 @@ def evidence(folder: Path, lines: list[Line]) -> list[tuple[str, str]]:
     one, so the words say that it is a note.
     """
     sha = journal.digest(lines)
-    where, quoted = told(environments(lines)[-1]), plain(shlex.quote(str(folder)))
+    where, quoted = fields_of(environments(lines)[-1]), plain(shlex.quote(str(folder)))
     finished = lines[-1]["line"] == "end"
     return [
         ("SHA-256 of the journal", sha),
