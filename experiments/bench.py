@@ -70,7 +70,7 @@ NETWORKS = {"poster": FlaxNet((32, 64), (1024,)), "mlp": FlaxNet((), (1024, 1024
 
 
 def package(
-    x: np.ndarray, y: np.ndarray, steps: int, batch_size: int, network: str, by: str = FAST
+    x: np.ndarray, y: np.ndarray, steps: int, batch_size: int, network: str, arithmetic: str = FAST
 ) -> Run:
     """The training program as every study runs it; its rounds are epochs of so many `steps`."""
     data = arrays("bench", x, y, test=(x[:1], y[:1]), validation=1)
@@ -80,7 +80,9 @@ def package(
     else:
         task = classification("bench", NETWORKS[network], data, optimizer=optax.adam)
     constants = {"batch_size": batch_size, "steps_per_epoch": steps}
-    program = Program(task, Training(rounds, rounds), constants, ["learning_rate"], by=by)
+    program = Program(
+        task, Training(rounds, rounds), constants, ["learning_rate"], arithmetic=arithmetic
+    )
     key, values = keys.root(0), {"learning_rate": RATE}
     stack = Stack(program)
     stack.start(0, program.fresh(key, values), key, values)

@@ -117,7 +117,7 @@ def _train(name: str, per_epoch: int, epochs: int, by: str, lanes: Lanes) -> lis
     make, constants = CASES[name]
     constants = {"batch_size": 50, **constants, "steps_per_epoch": per_epoch}
     training = Training(epochs, epochs)
-    stack = Stack(Program(make(), training, constants, [RATE], lanes=lanes, by=by))
+    stack = Stack(Program(make(), training, constants, [RATE], lanes=lanes, arithmetic=by))
     for lane in range(lanes.width):
         after = lanes.width - 1 - lane
         key, values = keys.root(after), {RATE: 2e-3 / (1 + after)}

@@ -102,7 +102,12 @@ class Study:
     def _lanes(self) -> Lanes:
         def memory_of(lanes: Lanes) -> int:
             programs = Programs(
-                self.task, self.training, self.constants, self.scored_on, lanes, by=self.arithmetic
+                self.task,
+                self.training,
+                self.constants,
+                self.scored_on,
+                lanes,
+                arithmetic=self.arithmetic,
             )
             return programs.of(self.tuner.space.values(self.tuner.space.start)).go_on.memory
 

@@ -22,7 +22,7 @@ from jaxmeta import Lanes, Training, supervised, tasks
 from jaxmeta.arithmetic import (
     FAST,
     PORTABLE,
-    arithmetic,
+    computing_in,
     contract,
     cross_entropy,
     exact,
@@ -43,7 +43,7 @@ EXAMPLE = ROOT / "examples/spirals"
 
 def portably(function, *arguments):
     """What `function` gives in portable arithmetic, compiled; as float64."""
-    with arithmetic(PORTABLE):
+    with computing_in(PORTABLE):
         return np.asarray(jax.jit(function)(*arguments), np.float64)
 
 
@@ -186,14 +186,14 @@ def theirs(network, **more) -> supervised.Task:
 )
 def test_what_is_not_portable_is_refused_and_named(task, named):
     constants = {"batch_size": 5, "learning_rate": 0.1}
-    program = Program(task, Training(1, 1), constants, by=PORTABLE)
+    program = Program(task, Training(1, 1), constants, arithmetic=PORTABLE)
     with pytest.raises(ValueError, match=f"must be portable, and .*{named}.* is not"):
         program.digests()
     Program(task, Training(1, 1), constants).digests()
 
 
 def test_arrays_of_64_bits_are_refused():
-    program = Program(theirs(Wide), Training(1, 1), {"learning_rate": 0.1}, by=PORTABLE)
+    program = Program(theirs(Wide), Training(1, 1), {"learning_rate": 0.1}, arithmetic=PORTABLE)
     with pytest.raises(ValueError, match=r"at most 32 bits .* float64\[3\] is there"):
         program.digests()
 
@@ -258,14 +258,14 @@ def test_a_study_goes_on_on_another_machine(tmp_path):
 def test_an_arithmetic_that_is_none_is_refused():
     with pytest.raises(ValueError, match="arithmetic must be one of fast, portable, got 'exact'"):
         jaxmeta.Study(tasks.make("spirals"), arithmetic="exact")
-    with pytest.raises(ValueError, match="arithmetic must be one of"), arithmetic("exact"):
+    with pytest.raises(ValueError, match="arithmetic must be one of"), computing_in("exact"):
         pass
 
 
 def test_a_fast_program_after_a_portable_one_is_fast():
     """Nothing that was traced in one arithmetic is used in the other."""
     assert jnp.zeros(1, float).dtype == jnp.float32
-    with arithmetic(PORTABLE):
+    with computing_in(PORTABLE):
         assert jnp.zeros(1, float).dtype == jnp.float64
     lanes = Lanes(1)
     first = digests("sine", 6, FAST, lanes)

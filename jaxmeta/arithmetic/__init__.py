@@ -4,7 +4,7 @@ Two arithmetics behind one interface: `operations`. Which one is traced says `mo
 """
 
 from jaxmeta.arithmetic.exact import VERSION
-from jaxmeta.arithmetic.mode import ARITHMETICS, FAST, PORTABLE, arithmetic, portable
+from jaxmeta.arithmetic.mode import ARITHMETICS, FAST, PORTABLE, computing_in, portable
 from jaxmeta.arithmetic.operations import (
     absolute,
     add_bias,
@@ -28,8 +28,8 @@ __all__ = [
     "VERSION",
     "absolute",
     "add_bias",
-    "arithmetic",
     "check",
+    "computing_in",
     "contract",
     "cross_entropy",
     "factor",

@@ -22,7 +22,7 @@ def portable() -> bool:
 
 
 @contextmanager
-def arithmetic(name: str) -> Iterator[None]:
+def computing_in(name: str) -> Iterator[None]:
     """Trace, lower and compile in this arithmetic.
 
     Portable arithmetic computes with float64 on the way from float32 to float32, so JAX's 64 bits

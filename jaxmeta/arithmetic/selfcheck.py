@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmeta.arithmetic import exact
-from jaxmeta.arithmetic.mode import PORTABLE, arithmetic
+from jaxmeta.arithmetic.mode import PORTABLE, computing_in
 
 EXPECTED = "0d5d08539bef10498921ecb5582254b2ae22481783affbeed6b7aaf3430a404d"
 
@@ -40,7 +40,7 @@ def _results(a: jax.Array, b: jax.Array, tiny: jax.Array) -> list[jax.Array]:
 
 def digest() -> str:
     """SHA-256 of the bytes of what the operations give here for `_numbers`."""
-    with arithmetic(PORTABLE):
+    with computing_in(PORTABLE):
         found = jax.jit(_results)(*_numbers())
     return hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in found)).hexdigest()
 

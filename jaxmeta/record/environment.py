@@ -19,7 +19,9 @@ from typing import Any
 import jax
 from jax import config
 
-from jaxmeta import arithmetic, runtime
+from jaxmeta import runtime
+from jaxmeta.arithmetic import FAST, PORTABLE, check
+from jaxmeta.arithmetic import VERSION as ARITHMETIC
 from jaxmeta.record.lines import INFORMATION
 from jaxmeta.version import VERSION
 
@@ -37,13 +39,11 @@ INSTRUCTION_SETS = (
 )
 
 
-def fingerprint(
-    by: str = arithmetic.FAST, program: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def fingerprint(arithmetic: str = FAST, program: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The environment of this process, as JSON; where it is equal, equal bits are expected.
 
     Args:
-      by: the arithmetic.
+      arithmetic: of the trainings.
       program: digests of the first trial's program.
 
     Raises:
@@ -51,11 +51,11 @@ def fingerprint(
     """
     runtime.check_sums()
     found = {**_here(), **(program or {})}
-    if by != arithmetic.PORTABLE:
+    if arithmetic != PORTABLE:
         return found
-    arithmetic.check()
+    check()
     draws = {DRAWS: found.pop(DRAWS)}
-    return {"arithmetic": arithmetic.VERSION, **draws, INFORMATION: found}
+    return {"arithmetic": ARITHMETIC, **draws, INFORMATION: found}
 
 
 def _here() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jaxmeta.arithmetic import FAST, PORTABLE, arithmetic
+from jaxmeta.arithmetic import FAST, PORTABLE, computing_in
 from jaxmeta.training import portable
 from jaxmeta.training.order import threads
 
@@ -15,7 +15,7 @@ class Executable:
     """`function` compiled for the shapes and dtypes of `arguments`, pytrees of arrays or shapes.
 
     Args:
-      by: the arithmetic that it is traced in.
+      arithmetic: that it is traced in.
 
     Raises:
       ValueError: in portable arithmetic, and an operation of it is not.
@@ -28,13 +28,13 @@ class Executable:
       memory: the bytes that a run takes on the device: arguments, results, temporaries and code.
     """
 
-    def __init__(self, function: Any, device: Any, *arguments: Any, by: str = FAST) -> None:
+    def __init__(self, function: Any, device: Any, *arguments: Any, arithmetic: str = FAST) -> None:
         # By shapes alone: the name of a device would be a part of the text, and of the digest.
         arguments = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), arguments)
         here = nullcontext() if device is None else jax.default_device(device)
-        with here, arithmetic(by):
+        with here, computing_in(arithmetic):
             traced = function.trace(*arguments)
-            if by == PORTABLE:
+            if arithmetic == PORTABLE:
                 portable.check(traced.jaxpr)
             lowered = traced.lower()
             self._run = lowered.compile()
@@ -44,7 +44,7 @@ class Executable:
         self.written: str = lowered.as_text()
         self.compiled: str = _unlocated(text)
         platform = device.platform if device else jax.default_backend()
-        fixed = by == PORTABLE or platform != "cpu"
+        fixed = arithmetic == PORTABLE or platform != "cpu"
         self.threads: str = "any" if fixed else threads(traced.jaxpr, text)
 
     def __call__(self, *arguments: Any) -> Any:

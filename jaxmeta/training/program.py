@@ -20,7 +20,7 @@ import numpy as np
 from jax import lax
 
 from jaxmeta import keys, score
-from jaxmeta.arithmetic import FAST, PORTABLE, VERSION, arithmetic
+from jaxmeta.arithmetic import FAST, PORTABLE, VERSION, computing_in
 from jaxmeta.length import Training
 from jaxmeta.training import digest
 from jaxmeta.training.data import Data
@@ -48,7 +48,7 @@ class Program:
       lanes: how many trainings run side by side, and how.
       device: the jax.Device; None for JAX's own choice.
       data: the trainable's arrays on that device, shared with other variants; None: its own.
-      by: the arithmetic, "fast" or "portable", see `jaxmeta.arithmetic`.
+      arithmetic: "fast" or "portable", see `jaxmeta.arithmetic`.
 
     Raises:
       ValueError: the trainable has no such split; or, once it is compiled, an operation of it is
@@ -65,7 +65,7 @@ class Program:
         lanes: Lanes = Lanes(),  # noqa: B008 it is frozen
         device: Any = None,
         data: Data | None = None,
-        by: str = FAST,
+        arithmetic: str = FAST,
     ) -> None:
         self.trainable, self.training, self.scored_on = trainable, training, scored_on
         self.traced = tuple(sorted(traced))
@@ -74,7 +74,7 @@ class Program:
             for name, value in {**trainable.defaults, **(constants or {})}.items()
             if name not in self.traced
         }
-        self.lanes, self.device, self.by = lanes, device, by
+        self.lanes, self.device, self.arithmetic = lanes, device, arithmetic
         self.data = data or Data(trainable, device)
         self._scores: dict[str, Executable] = {}  # compiled, for each split
         _ = self.data[scored_on]  # says so if there is none
@@ -114,7 +114,7 @@ class Program:
     def abstract_stack(self) -> tuple[Any, ...]:
         """Shapes and dtypes of a stack, its keys, traced values and epochs: W of each."""
         key_data, values = self._one
-        with arithmetic(self.by):
+        with computing_in(self.arithmetic):
             at = jax.eval_shape(self._begin, key_data, values, self._train)
         until = jax.ShapeDtypeStruct((), jnp.int32)
         return jax.tree.map(
@@ -130,7 +130,7 @@ class Program:
         In portable arithmetic no text can change a bit, and each is the arithmetic's version."""
         executables = self.begin, self.go_on
         threads = max((executable.threads for executable in executables), key="any".__ne__)
-        if self.by == PORTABLE:
+        if self.arithmetic == PORTABLE:
             version = hashlib.sha256(VERSION.encode()).hexdigest()[:32]
             return {"program": version, "compiled": version, "threads": threads}
         texts = {
@@ -156,7 +156,7 @@ class Program:
         return jax.ShapeDtypeStruct((2,), jnp.uint32), {name: scalar for name in self.traced}
 
     def _compile(self, function: Any, *arguments: Any) -> Executable:
-        return Executable(function, self.device, *arguments, by=self.by)
+        return Executable(function, self.device, *arguments, arithmetic=self.arithmetic)
 
     def _begin(self, key_data: jax.Array, traced: dict[str, jax.Array], train: Any) -> Progress:
         n = self.training.epochs

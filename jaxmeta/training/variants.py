@@ -35,7 +35,7 @@ class Programs:
     They share the data. A program that rests keeps its code, and no arrays.
 
     Args:
-      trainable, training, scored_on, lanes, device, by: as for `Program`.
+      trainable, training, scored_on, lanes, device, arithmetic: as for `Program`.
       fixed: the hyperparameters that are the same in all trials.
     """
 
@@ -47,11 +47,11 @@ class Programs:
         scored_on: str = "validation",
         lanes: Lanes = Lanes(),  # noqa: B008 it is frozen
         device: Any = None,
-        by: str = FAST,
+        arithmetic: str = FAST,
     ) -> None:
         self._same = trainable, training
         self._fixed, self._rest = fixed, (scored_on, lanes, device)
-        self._data, self._by = Data(trainable, device), by
+        self._data, self._arithmetic = Data(trainable, device), arithmetic
         self._programs: dict[Variant, Program] = {}
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ class Programs:
         if one not in self._programs:
             constants = {**self._fixed, **dict(one.static)}
             self._programs[one] = Program(
-                *self._same, constants, one.traced, *self._rest, self._data, self._by
+                *self._same, constants, one.traced, *self._rest, self._data, self._arithmetic
             )
         return self._programs[one]
 
