@@ -52,7 +52,7 @@ class Instant:
     def __init__(self, lanes: int) -> None:
         self.lanes, self._jobs = lanes, ()
 
-    def surroundings(self) -> dict[str, str]:
+    def surroundings(self, recipe: int = 0) -> dict[str, str]:
         return {}
 
     def want(self, jobs: Sequence[Job]) -> None:

@@ -168,7 +168,7 @@ def untuned(study: Study, make: Callable[[], optax.GradientTransformation]) -> f
     key = jax.random.key_data(keys.training(keys.root(study.seed), 0, 0))
     first, second = np.asarray(key).tolist()
     one = Job("one", (first, second), {"learning_rate": 1.0}, test=True)
-    with engine.start(recipe) as runner:
+    with engine.start([recipe]) as runner:
         event = run_all(runner, [one])["one"]
     return 0.1 if event.result.diverged else (event.test or 0) / len(study.task.held_out["test"].x)
 
@@ -194,7 +194,7 @@ def compare(dataset: str, options: argparse.Namespace) -> None:
     )
     head = "".join(f"{f'{b * whole} steps':24s}" for b in BUDGETS)
     print(f"{'':26s}{head}")
-    with engine.start(Study(task, training=training).recipe()) as runner:
+    with engine.start([Study(task, training=training).recipe()]) as runner:
         for contender in CONTENDERS:
             for lr0 in contender.starts:
                 scores: dict[int, list[float]] = {budget: [] for budget in BUDGETS}

@@ -25,7 +25,7 @@ from experiments.compare import interval, tests_of
 from jaxmeta import Choice, Linear, Log, Prior, Space, Study, Task, Values, classification, engine
 from jaxmeta.models.layers import Dense, Dropout
 from jaxmeta.record.journal import read
-from jaxmeta.record.seeds import of_seed
+from jaxmeta.record.several import name_of
 from jaxmeta.study import from_line
 from jaxmeta.tasks import make
 from jaxmeta.tasks.data import DEBIAN_FASHION_MNIST, load
@@ -92,12 +92,12 @@ def compare(task: Any, prior: Prior, home: Path, options: argparse.Namespace) ->
         seeds = range(options.seeds)
         shared = asked(options)
         found = jaxmeta.tune(task, SPACE, out=out, seeds=seeds, i_max=trainings, **shared, **given)
-        study: Study = from_line(read(of_seed(out, 0))[0], task)
+        study: Study = from_line(read(out / name_of(0))[0], task)
         scores: dict[int, list[float]] = {budget: [] for budget in BUDGETS}
-        with engine.start(study.recipe()) as runner:
+        with engine.start([study.recipe()]) as runner:
             for seed in seeds:
                 budgets = {b: b * whole for b in BUDGETS}
-                tests = tests_of(of_seed(out, seed), budgets, runner, options.steps)
+                tests = tests_of(out / name_of(seed), budgets, runner, options.steps)
                 for budget, score in tests.items():
                     scores[budget].append(score)
         cells = "".join(f"{interval(scores[budget]):24s}" for budget in BUDGETS)

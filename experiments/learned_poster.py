@@ -51,7 +51,7 @@ def run(home: Path, console: Console) -> dict[str, Any]:
         table.add_row(name, str(of_steps), interval(scores), seconds)
         print(f"{name}, {of_steps} steps: {interval(scores)}", flush=True)
 
-    with engine.start(Study(task, training=one).recipe()) as runner:
+    with engine.start([Study(task, training=one).recipe()]) as runner:
         for name, tuner in TUNERS.items():
             scores = []
             for seed in range(SEEDS):

@@ -70,7 +70,7 @@ def tuners(task: Any, home: Path, seeds: int) -> dict[str, list[float]]:
     """The RMSE on the test split of what each tuner stands for, a number a seed."""
     found: dict[str, list[float]] = {}
     steps = steps_of(task)
-    with engine.start(Study(task, training=ONE_EPOCH).recipe()) as runner:
+    with engine.start([Study(task, training=ONE_EPOCH).recipe()]) as runner:
         for name, tuner in TUNERS.items():
             for seed in range(seeds):
                 folder = home / f"{name.replace(' ', '-')}-{seed}"

@@ -1,6 +1,6 @@
 """What a study found, in the user's hands: `tune` runs one in one call, `load` reads one back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -8,8 +8,7 @@ from typing import Any, NamedTuple, overload
 import jax
 from rich.console import Console
 
-from jaxmeta import display, keys, running, study, tasks
-from jaxmeta import seeds as several
+from jaxmeta import display, keys, running, several, study, tasks
 from jaxmeta.arithmetic import FAST
 from jaxmeta.engine.place import LOCAL, Place
 from jaxmeta.engine.scheduler import AUTO
@@ -19,7 +18,6 @@ from jaxmeta.record import lines as record
 from jaxmeta.record import weights
 from jaxmeta.record.error import JournalError
 from jaxmeta.record.journal import read
-from jaxmeta.record.seeds import of_seed
 from jaxmeta.report import notebook
 from jaxmeta.report.story import Score, Story, story
 from jaxmeta.running import Means
@@ -214,8 +212,18 @@ def tune(
 ) -> list[Outcome]: ...
 
 
+@overload
 def tune(
-    task: Trainable | str,
+    task: Sequence[Trainable | str],
+    space: Tuned = ...,
+    *,
+    seeds: Iterable[int] | None = ...,
+    **more: Any,
+) -> list[Outcome]: ...
+
+
+def tune(
+    task: Trainable | str | Sequence[Trainable | str],
     space: Tuned = (),
     *,
     out: Path | str,
@@ -241,10 +249,12 @@ def tune(
     arithmetic: str = FAST,
     **options: Any,
 ) -> Outcome | list[Outcome]:
-    """Run a study, and give what it found; with `seeds` a study from each, in a list.
+    """Run a study, and give what it found; with `seeds` a study from each, in a list, and with
+    several tasks a study of each.
 
     Args:
-      task: what is trained: a Task or another trainable, or the name of one of jaxmeta's own.
+      task: what is trained: a Task or another trainable, or the name of one of jaxmeta's own; or
+        several of these, for which all that follows must fit.
       space: what is tuned: a Space; or names of the task's own axes; none for the task's first.
       out: the study's folder, new or empty.
       tuner: by name, or itself, and then `space`, `preset` and `options` are not given.
@@ -252,7 +262,8 @@ def tune(
       epochs, patience: of each training; None: the task's own.
       fixed: values of hyperparameters that are not tuned.
       seeds: run a study from each of these instead of `seed`, on the same workers, each in a folder
-        `seed-N` in `out`; those that are there already go on.
+        `seed-N` in `out`, or with several tasks `task-NAME/seed-N`; those that are there already
+        go on.
       show: write what happens to the terminal.
       options: of the tuner, `i_max` for example.
       trial_keys: see `Study.keys`.
@@ -267,36 +278,42 @@ def tune(
       ValueError: something of this does not fit.
       JournalError: the folder is not new or empty, or the disk did not take a line.
     """
-    task = tasks.make(task) if isinstance(task, str) else task
-    if tuner is None or isinstance(tuner, str):
-        if not isinstance(space, Space):
+
+    def wanted_of(task: Trainable | str) -> Study:
+        task = tasks.make(task) if isinstance(task, str) else task
+        by = tuner
+        if by is None or isinstance(by, str):
             names = [space] if isinstance(space, str) else space
-            axes = names if isinstance(names, Mapping) else dict.fromkeys(names)
-            space = study.space_of(task, axes, preset)
-        constants = {**task.defaults, **(fixed or {})}
-        tuner = prior_tuner.make(tuner, preset, space, prior, constants, options)
-    elif space or preset or options:
-        raise ValueError("a tuner has its space and options already; leave the others out")
-    own = task.training
-    wanted = Study(
-        task,
-        tuner,
-        Training(epochs or own.epochs, patience or own.patience),
-        seed,
-        scored_on,
-        chains,
-        replicates,
-        trial_keys,
-        fixed=fixed or {},
-        stop_early=parse_rule(stop_early) if isinstance(stop_early, str) else stop_early,
-        arithmetic=arithmetic,
-    )
+            if not isinstance(names, Space):
+                axes = names if isinstance(names, Mapping) else dict.fromkeys(names)
+                names = study.space_of(task, axes, preset)
+            constants = {**task.defaults, **(fixed or {})}
+            by = prior_tuner.make(by, preset, names, prior, constants, options)
+        elif space or preset or options:
+            raise ValueError("a tuner has its space and options already; leave the others out")
+        own = task.training
+        return Study(
+            task,
+            by,
+            Training(epochs or own.epochs, patience or own.patience),
+            seed,
+            scored_on,
+            chains,
+            replicates,
+            trial_keys,
+            fixed=fixed or {},
+            stop_early=parse_rule(stop_early) if isinstance(stop_early, str) else stop_early,
+            arithmetic=arithmetic,
+        )
+
     means = Means(workers, lookahead, keep_weights, place)
-    if seeds is not None:
-        given = list(seeds)
-        looking_on = display.seeds(Console()) if show else None
-        several.run(wanted, given, out, means, looking_on)
-        return [load(of_seed(out, one)) for one in given]
+    one = isinstance(task, str | Trainable)
+    every = [wanted_of(each) for each in ([task] if isinstance(task, str | Trainable) else task)]
+    if seeds is not None or not one:
+        studies = several.named(every, [seed] if seeds is None else seeds)
+        several.run(studies, out, means, display.several(Console()) if show else None)
+        return [load(Path(out, name)) for name in studies]
+    (wanted,) = every
     if show:
         board = None if tensorboard is None else Path(tensorboard)
         with display.watcher(Console(), wanted, board) as watcher:

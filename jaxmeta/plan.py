@@ -85,8 +85,9 @@ def plan(
     return Plan(workers, seconds, useful, engine.ended, needed[0] / seconds if seconds else 1.0)
 
 
-def by_lot(seconds: float, kind: str) -> Training:
-    """Nothing was run yet: each takes so many seconds, and scores are drawn by lot.
+def by_lot(seconds: float, kinds: Sequence[str]) -> Training:
+    """Nothing was run yet: each takes so many seconds, and scores, of each study's kind, are drawn
+    by lot.
 
     Raises:
       ValueError: no training takes so long.
@@ -99,7 +100,7 @@ def by_lot(seconds: float, kind: str) -> Training:
 
     def training(study: int, trial: Trial) -> Measured:
         drawn = int.from_bytes(hashlib.sha256(f"{study} {trial}".encode()).digest()[:2], "big")
-        return Measured(to_rank(drawn / 2**16) if kind == FLOAT else drawn, seconds)
+        return Measured(to_rank(drawn / 2**16) if kinds[study] == FLOAT else drawn, seconds)
 
     return training
 
@@ -187,7 +188,7 @@ class _Clock:
         self._began: dict[str, float] = {}  # of what runs
         self._happens: list[tuple[float, str, float, int]] = []  # a heap: when, what, begun, epoch
 
-    def surroundings(self) -> dict[str, Any]:
+    def surroundings(self, recipe: int = 0) -> dict[str, Any]:
         return {}
 
     def want(self, jobs: Sequence[Job]) -> None:

@@ -20,7 +20,7 @@ from jaxmeta.record import checkpoint, environment, lines, schema, weights
 from jaxmeta.record.cache import Cache
 from jaxmeta.record.journal import FIRST_PREV, FORMAT, Journal, JournalError, Line
 from jaxmeta.replay import replay
-from jaxmeta.study import Study, from_line
+from jaxmeta.study import Study, from_line, recipes_of
 from jaxmeta.training import Trainable
 from jaxmeta.trial import Decision, Result, Trial
 from jaxmeta.tuning import Chains, Tuner
@@ -96,16 +96,17 @@ class Open:
     def ended(self) -> bool:
         return bool(self.journal.lines) and self.journal.lines[-1]["line"] == "end"
 
-    def begin(self, runner: Engine, saves: Path, accept_environment: bool) -> Chains:
+    def begin(self, runner: Engine, recipe: int, saves: Path, accept_environment: bool) -> Chains:
         """Write the first line; or look whether the environment is still that of the record.
 
         Args:
+          recipe: the number of its own among the engine's.
           saves: where trainings in progress may be that another environment has begun.
 
         Raises:
           JournalError: it is not.
         """
-        here = surroundings(runner, self.study.tuner)
+        here = surroundings(runner, self.study.tuner, recipe)
         if self.chains is None:
             spoken = {**self.study.configuration(), "environment": here}
             first = {"prev": FIRST_PREV, "line": "study", "format": FORMAT, **spoken}
@@ -200,7 +201,7 @@ def study_in(journal: Journal, task: Trainable | str | None, allow_download: boo
 def go_on(
     studies: Mapping[str, Open], folder: Path | str, means: Means, accept_environment: bool = False
 ) -> dict[str, Line]:
-    """Run to their ends studies of one recipe, which share an engine; the last lines, by name.
+    """Run studies to their ends, which share an engine; the last lines, by name.
 
     Args:
       folder: of them all.
@@ -210,14 +211,21 @@ def go_on(
     if not going:
         return ends
     saves = means.place.saves(folder)
-    recipe = next(iter(going.values())).study.recipe(saves)
-    with engine.start(recipe, means.workers, means.place) as runner:
+    recipes, which = recipes_of({name: one.study for name, one in going.items()}, saves)
+    with engine.start(recipes, means.workers, means.place) as runner:
         courses: dict[str, tuple[Scheduler, Course]] = {}
         for name, one in going.items():
-            chains = one.begin(runner, saves or Path(folder), accept_environment)
+            chains = one.begin(runner, which[name], saves or Path(folder), accept_environment)
             cache = Cache(one.journal.folder, one.journal.lines, Result)
             scheduler = Scheduler(
-                runner.lanes, chains, cache, saves, means.lookahead, one.watcher.epoch, name
+                runner.lanes,
+                chains,
+                cache,
+                saves,
+                means.lookahead,
+                one.watcher.epoch,
+                name.replace("/", "."),  # a part of a file's name
+                which[name],
             )
             courses[name] = scheduler, _course(one, chains, scheduler, means)
         ends |= together(runner, courses)
@@ -226,9 +234,9 @@ def go_on(
     return ends
 
 
-def surroundings(runner: Engine, tuner: Tuner) -> dict[str, Any]:
+def surroundings(runner: Engine, tuner: Tuner, recipe: int = 0) -> dict[str, Any]:
     """The fingerprint of the environment that trials run in and that decisions are made in."""
-    return {**runner.surroundings(), **environment.versions(getattr(tuner, "packages", ()))}
+    return {**runner.surroundings(recipe), **environment.versions(getattr(tuner, "packages", ()))}
 
 
 def _course(one: Open, chains: Chains, scheduler: Scheduler, means: Means) -> Course:

@@ -158,6 +158,27 @@ class Study:
         }
 
 
+def recipes_of(
+    studies: Mapping[str, Study], folder: Path | str | None
+) -> tuple[list[Recipe], dict[str, int]]:
+    """What several studies train, each recipe once; and the number of each study's, by its name.
+
+    Args:
+      folder: see `Study.recipe`.
+    """
+    recipes: list[Recipe] = []
+    numbers: dict[tuple[int, str], int] = {}
+    which: dict[str, int] = {}
+    for name, one in studies.items():
+        recipe = one.recipe(folder)
+        key = id(recipe.trainable), repr(replace(recipe, trainable=None))
+        if key not in numbers:
+            numbers[key] = len(recipes)
+            recipes.append(recipe)
+        which[name] = numbers[key]
+    return recipes, which
+
+
 def space_of(task: Trainable, axes: Mapping[str, Axis | None], preset: str | None = None) -> Space:
     """The search space that somebody asks for by names.
 

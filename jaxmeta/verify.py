@@ -95,7 +95,7 @@ def verify(
         study = from_line(journal[0], task, allow_download)
     except Mismatch as error:
         return _different(error.number, error.field, error.recorded, error.expected, str(error))
-    with engine.start(study.recipe(), workers) as runner:
+    with engine.start([study.recipe()], workers) as runner:
         verdict = train_again(journal, chosen, runner, content.torn)
     verdict.sample_seed = sample_seed if drawn else None
     return verdict

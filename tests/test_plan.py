@@ -1,6 +1,7 @@
 """The plan: exact where every training takes one time, and true of real runs."""
 
 import json
+import random
 
 import pytest
 
@@ -37,8 +38,8 @@ def test_a_plan_is_the_tables_look_ahead(workers):
 
 def test_studies_share_the_workers():
     """Three of one training at a time on three workers take as long as the longest of them."""
-    alone = [plan.plan(lambda s=s: one(s), plan.by_lot(s + 1.0, FLOAT), 1, 0) for s in range(3)]
-    takes = [plan.by_lot(s + 1.0, FLOAT) for s in range(3)]
+    alone = [plan.plan(lambda s=s: one(s), plan.by_lot(s + 1.0, [FLOAT]), 1, 0) for s in range(3)]
+    takes = [plan.by_lot(s + 1.0, [FLOAT]) for s in range(3)]
 
     def training(study, trial):
         return takes[study](0, trial)
@@ -48,8 +49,24 @@ def test_studies_share_the_workers():
     assert together.trainings == sum(each.trainings for each in alone) == 39
 
 
+def test_studies_as_many_as_workers_look_ahead_seldom(monkeypatch):
+    """When some have ended, the others look further ahead once, and not at every training's end."""
+    looks = []
+    ahead = lookahead.ahead
+    monkeypatch.setattr(lookahead, "ahead", lambda *a, **k: looks.append(1) or ahead(*a, **k))
+
+    tuner = PosterRule(SPACE, i_max=6, noprog_max=6)
+
+    def training(study, trial):
+        took = 0.5 + random.Random(f"{study} {trial}").random()
+        return plan.Measured(score_of(trial, study), took)
+
+    made = plan.plan(lambda: [Chains(tuner, seed) for seed in range(32)], training, 32)
+    assert made.trainings >= 32 * 7 and len(looks) < 1.5 * made.trainings
+
+
 def test_more_workers_than_bring_anything():
-    plans = [plan.plan(one, plan.by_lot(60.0, FLOAT), workers) for workers in (1, 4, 64, 100)]
+    plans = [plan.plan(one, plan.by_lot(60.0, [FLOAT]), workers) for workers in (1, 4, 64, 100)]
     assert [one.workers for one in plans if one.seconds == plans[-1].seconds] == [64, 100]
     assert plan.enough(plans) == 64
     assert plan.enough(plans[:1]) == 1

@@ -51,13 +51,13 @@ MAY_IMPORT = {
     "study": CORE,
     "running": CORE | {"study"},
     "plan": GROUND | {"tuning", "record", "engine"},  # no training is run
-    "seeds": CORE | {"study", "running"},
+    "several": CORE | {"study", "running"},
     "verify": CORE | {"study", "running"},
     "judge": GROUND | {"space", "tuning", "report", "prior"},  # a training is a look-up
     "convert": GROUND | {"space", "record", "report"},  # from the record alone
     "display": CORE | {"study", "report", "convert"},
     "integrations": GROUND | {"space", "tuning", "convert"},
-    "outcome": CORE | {"study", "running", "seeds", "report", "display", "prior"},
+    "outcome": CORE | {"study", "running", "several", "report", "display", "prior"},
     "export": CORE | {"outcome"},
     "exits": GROUND | {"record"},
     "drive": CORE | {"study", "outcome"},  # nothing else knows of the simulator

@@ -26,8 +26,9 @@ export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$OUT.token" RAY_USAGE_STATS_ENAB
 
 ip=$(getent ahostsv4 "$SLURMD_NODENAME" | awk 'NR == 1 { print $1 }')
 export RAY_ADDRESS=$ip:$((20000 + SLURM_JOB_ID % 10000))
+# Without the dashboard and the autoscaler's monitor, whose ports ask for no token.
 ray start --head --node-ip-address="$ip" --port="${RAY_ADDRESS#*:}" --num-cpus=0 \
-    --include-dashboard=false --block >"$OUT.ray.log" 2>&1 &
+    --include-dashboard=false --no-monitor --block >"$OUT.ray.log" 2>&1 &
 ray=$!
 until ray health-check --address "$RAY_ADDRESS" >/dev/null 2>&1; do
     kill -0 $ray 2>/dev/null || { echo "Ray did not start; see $OUT.ray.log"; exit 1; }
@@ -35,7 +36,7 @@ until ray health-check --address "$RAY_ADDRESS" >/dev/null 2>&1; do
 done
 echo "$RAY_ADDRESS" >"$OUT.address"
 
-if [ "$(cat "$OUT"/journal.jsonl "$OUT"/*/journal.jsonl 2>/dev/null | wc -l)" -gt 0 ]; then
+if [ "$(cat "$OUT"/{,*/,*/*/}journal.jsonl 2>/dev/null | wc -l)" -gt 0 ]; then
     jaxmeta resume "$OUT" --engine ray $OPTIONS &
 else
     jaxmeta tune $STUDY --out "$OUT" --engine ray $OPTIONS &

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from jaxmeta import plan, seeds
+from jaxmeta import plan, several
 from jaxmeta.cli import tune
 from jaxmeta.cli.common import JSON
 from jaxmeta.cli.console import console
@@ -22,15 +22,18 @@ from jaxmeta.engine.scheduler import AUTO
 from jaxmeta.record import lines as record
 from jaxmeta.record.journal import NAME, read
 from jaxmeta.record.schema import space_of
-from jaxmeta.record.seeds import folders
+from jaxmeta.record.several import folders
 from jaxmeta.score import FLOAT
+from jaxmeta.study import Study
 from jaxmeta.tuning import Chains, from_record, of_record
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    command.add_argument("what", metavar="task|folder", help="a task, as of `tune`; or a study's")
+    command.add_argument(
+        "what", metavar="task|folder", help="a task or several, as of `tune`; or a study's"
+    )
     command.add_argument(
         "--workers",
         type=_workers,
@@ -77,18 +80,24 @@ def _begun(folder: Path, options: argparse.Namespace):
             f"{folder} must hold a study that has begun, and the first line of its journal is not "
             "written yet; wait for it, or name the task and --seconds-per-training"
         )
-    first, *_ = (lines[0] for lines, _ in records)
+    first, *others = (lines[0] for lines, _ in records)
+    if any(other["task"] != first["task"] for other in others):
+        raise ValueError(
+            f"a plan from records is of one task, and {folder} holds studies of several; name the "
+            f"folder of one, {homes[0].parent} for example"
+        )
     tuner = from_record(first["tuner"], space_of(first))
     numbers = [lines[0]["seed"] for lines, _ in records]
     if options.seeds:
-        numbers = seeds.parse(options.seeds)
+        numbers = several.parse(options.seeds)
 
     def chains() -> list[Chains]:
         exact = record.kind_of(first) == FLOAT
         return [of_record({**first, "seed": seed}, tuner, exact) for seed in numbers]
 
     if options.seconds_per_training is not None:
-        return chains, plan.by_lot(options.seconds_per_training, record.kind_of(first))
+        kinds = [record.kind_of(first)] * len(numbers)
+        return chains, plan.by_lot(options.seconds_per_training, kinds)
     return chains, plan.of_records(records)
 
 
@@ -99,17 +108,21 @@ def _not_begun(options: argparse.Namespace):
             "training takes; say --seconds-per-training"
         )
     options.task = options.what
-    study = tune.study_of(options)
-    if study.stop_early:
+    studies = tune.studies_of(options)
+    if studies[0].stop_early:
         raise ValueError("a plan takes all trainings to be whole; leave out --stop-early")
-    numbers = seeds.parse(options.seeds) if options.seeds else [study.seed]
+    numbers = tune.seeds_of(options)
 
     def chains() -> list[Chains]:
-        paired, exact = study.keys == "paired", study.task.kind == FLOAT
-        design = study.chains, study.replicates, paired, exact
-        return [Chains(study.tuner, seed, *design) for seed in numbers]
+        return [_chains(study, seed) for study in studies for seed in numbers]
 
-    return chains, plan.by_lot(options.seconds_per_training, study.task.kind)
+    kinds = [study.task.kind for study in studies for _ in numbers]
+    return chains, plan.by_lot(options.seconds_per_training, kinds)
+
+
+def _chains(study: Study, seed: int) -> Chains:
+    paired, exact = study.keys == "paired", study.task.kind == FLOAT
+    return Chains(study.tuner, seed, study.chains, study.replicates, paired, exact)
 
 
 def _workers(text: str) -> list[int]:

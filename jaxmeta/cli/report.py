@@ -11,7 +11,7 @@ from pathlib import Path
 from jaxmeta.plain import plain
 from jaxmeta.record import journal
 from jaxmeta.record.lines import decisions
-from jaxmeta.record.seeds import folders as studies
+from jaxmeta.record.several import folders as studies
 from jaxmeta.report import page, picture
 from jaxmeta.report.page import index
 

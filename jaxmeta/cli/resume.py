@@ -3,11 +3,11 @@ journal that an uninterrupted study would have written, byte for byte."""
 
 import argparse
 
-from jaxmeta import display, running, seeds
+from jaxmeta import display, running, several
 from jaxmeta.cli.common import add_folder, add_trust
 from jaxmeta.cli.console import console
 from jaxmeta.cli.running import add_running, means_of, one_log, until_stopped
-from jaxmeta.record.seeds import folders
+from jaxmeta.record.several import folders
 
 TRUST = ("task", "accept_environment", "allow_download")  # options, as `running.resume` has them
 
@@ -28,10 +28,10 @@ def run(options: argparse.Namespace) -> int:
     trust = {name: getattr(options, name) for name in TRUST}
 
     def go_on() -> None:
-        if several := folders(folder):
+        if studies := folders(folder):
             one_log(options)
-            seeds.resume(folder, means=means, watchers=display.seeds(console()), **trust)
-            display.summary(console(), several)
+            several.resume(folder, means=means, watchers=display.several(console()), **trust)
+            display.summary(console(), studies)
         else:
             with display.resuming(console(), folder, options.tensorboard) as watcher:
                 running.resume(folder, watcher=watcher, **trust, **vars(means))

@@ -14,12 +14,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from jaxmeta import display, running, seeds, stopping, study, tasks, tuning
+from jaxmeta import display, running, several, stopping, study, tasks, tuning
 from jaxmeta.arithmetic.mode import ARITHMETICS, FAST
 from jaxmeta.cli.console import console
 from jaxmeta.cli.running import add_running, means_of, one_log, until_stopped
 from jaxmeta.prior import tuner as prior
-from jaxmeta.record.seeds import folders
+from jaxmeta.record.several import folders
 from jaxmeta.space import Axis, parse_axis, parse_value
 from jaxmeta.training import Lanes, Training, lanes_here
 from jaxmeta.training.lanes import FORMULATIONS
@@ -73,7 +73,11 @@ TASK = {
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    command.add_argument("task", help=f"{', '.join(tasks.TASKS)}, or your own: module:function")
+    command.add_argument(
+        "task",
+        help=f"{', '.join(tasks.TASKS)}, or your own: module:function; or several, as in "
+        "mnist,spirals: a study of each, in OUT/task-NAME/seed-N, on the same workers",
+    )
     command.add_argument("--out", type=Path, required=True, help="the study's folder; new or empty")
     add_study(command)
     add_running(command)
@@ -149,26 +153,46 @@ def add_study(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    wanted, means = study_of(options), means_of(options)
-    several = None if options.seeds is None else seeds.parse(options.seeds)
-
-    if several is not None:
+    wanted, means = studies_of(options), means_of(options)
+    studies: dict[str, study.Study] = {}
+    if options.seeds is not None or len(wanted) > 1:
         one_log(options)
+        studies = several.named(wanted, seeds_of(options))
 
     def go_on() -> None:
-        if several is None:
-            with display.watcher(console(), wanted, options.tensorboard) as watcher:
-                running.run(wanted, options.out, watcher, **vars(means))
-        else:
-            seeds.run(wanted, several, options.out, means, display.seeds(console()))
+        if studies:
+            several.run(studies, options.out, means, display.several(console()))
             display.summary(console(), folders(options.out))
+        else:
+            with display.watcher(console(), wanted[0], options.tensorboard) as watcher:
+                running.run(wanted[0], options.out, watcher, **vars(means))
 
     return until_stopped(options.out, go_on)
 
 
-def study_of(options: argparse.Namespace) -> study.Study:
-    """The study that the command line asks for."""
-    task = tasks.make(options.task, **_given(options, TASK))
+def seeds_of(options: argparse.Namespace) -> list[int]:
+    return [options.seed] if options.seeds is None else several.parse(options.seeds)
+
+
+def studies_of(options: argparse.Namespace) -> list[study.Study]:
+    """A study of each task that the command line names, which has the options for all of them."""
+    names = options.task.split(",")
+    if len(names) == 1:
+        return [_study_of(options, options.task)]
+    found = []
+    for name in names:
+        try:
+            found.append(_study_of(options, name))
+        except ValueError as error:
+            raise ValueError(
+                f"with several tasks every option must fit each, and for {name} one does not: "
+                f"{error}"
+            ) from error
+    return found
+
+
+def _study_of(options: argparse.Namespace, name: str) -> study.Study:
+    task = tasks.make(name, **_given(options, TASK))
     fixed = dict(_pair(text, parse_value) for text in options.set) | _given(options, SET)
     axes = dict(_pair(text, parse_axis, alone=True) for text in options.tune)
     space = study.space_of(task, axes, options.preset)

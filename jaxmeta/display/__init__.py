@@ -15,13 +15,13 @@ from jaxmeta.display.live import Live
 from jaxmeta.display.logged import Logged
 from jaxmeta.display.notebook import Notebook
 from jaxmeta.display.plain import Plain
-from jaxmeta.display.several import seeds, summary
+from jaxmeta.display.several import several, summary
 from jaxmeta.record.journal import Line, read
 
 if TYPE_CHECKING:
     from jaxmeta.study import Study
 
-__all__ = ["Live", "Logged", "Notebook", "Plain", "resuming", "seeds", "summary", "watcher"]
+__all__ = ["Live", "Logged", "Notebook", "Plain", "resuming", "several", "summary", "watcher"]
 
 Shown = Live | Plain | Notebook
 

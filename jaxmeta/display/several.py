@@ -9,7 +9,7 @@ from rich.console import Console
 from jaxmeta.display.watching import say
 from jaxmeta.record.journal import Line, read
 from jaxmeta.report.score import read_score
-from jaxmeta.report.seeds import table
+from jaxmeta.report.several import table
 from jaxmeta.report.words import show_values
 from jaxmeta.trial import Decision, Result, Trial
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from jaxmeta.study import Study
 
 
-class Seed:
-    """Looks on at the study of one seed."""
+class One:
+    """Looks on at one of the studies, called `name`."""
 
-    def __init__(self, console: Console, seed: int, study: "Study") -> None:
-        self._console, self._seed = console, seed
+    def __init__(self, console: Console, name: str, study: "Study") -> None:
+        self._console, self._name = console, shown(name)
         self._of = study.configuration()["score"]["of"].get(study.scored_on)
         self._decision: Decision | None = None
 
@@ -35,18 +35,23 @@ class Seed:
         assert self._decision is not None
         asked, score = self._decision.suggestion, read_score(line["score"], self._of)
         chain = f"chain {line['chain']}, " if line["chain"] else ""
-        where = f"seed {self._seed}: {chain}i = {asked.i}"
+        where = f"{self._name}: {chain}i = {asked.i}"
         say(self._console, f"{where}, {show_values(asked.values)}: {score}")
 
     def ended(self, line: Line) -> None:
-        say(self._console, f"seed {self._seed}: finished")
+        say(self._console, f"{self._name}: finished")
 
 
-def seeds(console: Console) -> "Callable[[int, Study], Seed]":
-    """Who looks on, by seed and study."""
-    return lambda seed, study: Seed(console, seed, study)
+def several(console: Console) -> "Callable[[str, Study], One]":
+    """Who looks on, by name and study."""
+    return lambda name, study: One(console, name, study)
 
 
-def summary(console: Console, folders: Mapping[int, Path]) -> None:
-    """Print what came of the studies in those folders, by seed."""
-    console.print(table({seed: read(folder) for seed, folder in folders.items()}))
+def summary(console: Console, folders: Mapping[str, Path]) -> None:
+    """Print what came of the studies in those folders, by name."""
+    console.print(table({name: read(folder) for name, folder in folders.items()}))
+
+
+def shown(name: str) -> str:
+    """`task-mnist/seed-3` as "mnist, seed 3"."""
+    return name.removeprefix("task-").replace("/seed-", ", seed ").replace("seed-", "seed ")

@@ -23,6 +23,8 @@ from jaxmeta.record.checkpoint import Checkpoints
 from jaxmeta.training import Program, Programs, Stack
 from jaxmeta.training.variants import Variant, variant
 
+Kind = tuple[int, Variant]  # what one program serves: the recipe, and the variant
+
 
 def programs_of(recipe: Recipe, device: Any = None) -> Programs:
     """Train_N as `recipe` has it, a program for each variant."""
@@ -38,13 +40,17 @@ def programs_of(recipe: Recipe, device: Any = None) -> Programs:
 
 
 class Local:
-    """Every device of this process at work for one study."""
+    """Every device of this process at work, for trials by any of the recipes.
 
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
+    A device holds as many trials as the narrowest of the recipes has lanes.
+    """
+
+    def __init__(self, recipes: Sequence[Recipe]) -> None:
+        self._recipes = list(recipes)
+        self._width = min(recipe.lanes.width for recipe in recipes)
         # The default device is left unnamed, so that its program is that of a process with one.
         self._programs = [
-            programs_of(recipe, None if d == 0 else device)
+            [programs_of(recipe, None if d == 0 else device) for recipe in recipes]
             for d, device in enumerate(jax.local_devices())
         ]
         self._wanted: list[Job] = []
@@ -57,11 +63,11 @@ class Local:
 
     @property
     def lanes(self) -> int:
-        return len(self._programs) * self._recipe.lanes.width
+        return len(self._programs) * self._width
 
-    def surroundings(self) -> dict[str, Any]:
-        first = self._programs[0].of(self._recipe.start)
-        return environment.fingerprint(self._recipe.arithmetic, first.digests())
+    def surroundings(self, recipe: int = 0) -> dict[str, Any]:
+        first = self._programs[0][recipe].of(self._recipes[recipe].start)
+        return environment.fingerprint(self._recipes[recipe].arithmetic, first.digests())
 
     def want(self, jobs: Sequence[Job]) -> None:
         with self._changed:
@@ -89,20 +95,24 @@ class Local:
         for thread in self._threads:
             thread.join()
 
-    def _serve(self, d: int, programs: Programs) -> None:
+    def _serve(self, d: int, programs: list[Programs]) -> None:
         """The life of one device."""
-        at_work: dict[Variant, _Lanes] = {}
+        at_work: dict[Kind, _Lanes] = {}
         try:
             while (jobs := self._jobs(d)) is not None:
-                wanted = {variant(job.values): job.values for job in jobs}
+                wanted: dict[Kind, list[Job]] = {}
+                for job in jobs:
+                    wanted.setdefault((job.recipe, variant(job.values)), []).append(job)
                 for one in wanted.keys() - at_work.keys():
-                    at_work[one] = _Lanes(self._recipe, programs.of(wanted[one]))
+                    program = programs[one[0]].of(wanted[one][0].values)
+                    at_work[one] = _Lanes(self._recipes[one[0]], program)
                 for one, lanes in list(at_work.items()):
-                    lanes.hold([job for job in jobs if variant(job.values) == one])
+                    lanes.hold(wanted.get(one, []))
                     if not lanes.jobs:
                         del at_work[one]  # and with it the memory of its lanes; the code is kept
                 for lanes in at_work.values():
-                    events = [e._replace(programs=len(programs)) for e in lanes.epoch()]
+                    compiled = sum(map(len, programs))
+                    events = [e._replace(programs=compiled) for e in lanes.epoch()]
                     with self._changed:
                         self._done |= {event.name for event in events if event.done}
                     self._happened.put(events)
@@ -119,7 +129,7 @@ class Local:
                 self._running = {n: at for n, at in self._running.items() if at != d or n in names}
                 mine = [job for job in wanted if self._running.get(job.name) == d]
                 free = [job for job in wanted if job.name not in self._running]
-                new = free[: self._recipe.lanes.width - len(mine)]
+                new = free[: self._width - len(mine)]
                 self._running |= {job.name: d for job in new}
                 if mine or new:
                     return mine + new

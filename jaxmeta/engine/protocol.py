@@ -16,7 +16,7 @@ from jaxmeta.trial import Result, Values
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that an engine needs to build the training programs of a study.
+    """All that an engine needs to build the training programs of a study, or of several.
 
     Attributes:
       trainable: what is trained.
@@ -50,6 +50,7 @@ class Job(NamedTuple):
       epochs: stop after so many; None for all that are wanted.
       test: at its end, look at the test set.
       keep: at its end, write what is to be kept of it into this folder; "": nowhere.
+      recipe: the number of its own among the engine's recipes.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Job(NamedTuple):
     epochs: int | None = None
     test: bool = False
     keep: str = ""
+    recipe: int = 0
 
 
 class Event(NamedTuple):
@@ -68,7 +70,7 @@ class Event(NamedTuple):
       result: what it has to show so far.
       done: it has come to its end, and its lane is free.
       seconds: that it took in this engine so far.
-      programs: how many variants the engine that ran it has compiled so far.
+      programs: how many the engine that ran it has compiled so far, of all recipes.
       test: the score on the test set, where the job asked for it.
     """
 
@@ -88,8 +90,9 @@ class Engine(Protocol):
         """How many trials run side by side."""
         ...
 
-    def surroundings(self) -> dict[str, Any]:
-        """The fingerprint of the environment that trials run in, and of the first one's program."""
+    def surroundings(self, recipe: int = 0) -> dict[str, Any]:
+        """The fingerprint of the environment that trials run in, and of the program of the first
+        trial by that recipe."""
         ...
 
     def want(self, jobs: Sequence[Job]) -> None:

@@ -7,13 +7,10 @@ at the end of an epoch, as by every engine.
 """
 
 import logging
-import os
-import signal
-import socket
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,15 +18,15 @@ from typing import Any
 import cloudpickle
 
 from jaxmeta import runtime
+from jaxmeta.engine import ray_head
 from jaxmeta.engine.local import Local
 from jaxmeta.engine.place import Place
 from jaxmeta.engine.protocol import Event, Job, Recipe
+from jaxmeta.engine.ray_head import PATIENCE
 from jaxmeta.engine.sending import Files, environment_of, files_of, packed, searched, write
-from jaxmeta.engine.shares import Crew
-from jaxmeta.record import environment
+from jaxmeta.engine.shares import Crew, Surroundings
 from jaxmeta.record.journal import JournalError
 
-PATIENCE = 1.0  # seconds between two looks at what the cluster has
 # So many actors may die without an epoch finished by any, beside one for each that there is.
 DEATHS = 5
 # What a worker's process has of this one's environment: all that may change a bit, and the cache.
@@ -39,13 +36,15 @@ INHERITED = ("JAX_", "XLA_", "TF_CPP_", "JAXMETA_")
 class Worker:
     """An actor: a local engine in a process of its own, on some machine."""
 
-    def __init__(self, recipe: bytes, folders: list[str]) -> None:
+    def __init__(self, packed: bytes, folders: list[str]) -> None:
         sys.path += [path for path in folders if path not in sys.path]
-        self._engine = Local(cloudpickle.loads(recipe)).__enter__()
+        recipes = cloudpickle.loads(packed)
+        self._engine, self._recipes = Local(recipes).__enter__(), len(recipes)
         self._kept = tempfile.mkdtemp()
 
-    def begin(self) -> tuple[int, dict[str, Any]]:
-        return self._engine.lanes, self._engine.surroundings()
+    def begin(self) -> tuple[int, Surroundings]:
+        here = [self._engine.surroundings(n) for n in range(self._recipes)]
+        return self._engine.lanes, here
 
     def step(self, jobs: list[Job]) -> tuple[list[Event], dict[str, Files]]:
         """Run `jobs`, and nothing else, to the next end of an epoch; with what is to be kept."""
@@ -78,34 +77,39 @@ class _Hired:
 
 
 class RayCluster(Crew):
-    """Actors on a Ray cluster at work for one study; the lanes are those of all that have come.
+    """Actors on a Ray cluster; the lanes are those of all that have come.
 
     Args:
-      recipe: what is trained. Every machine must reach its folder for trials in progress, if any.
+      recipes: what is trained. Every machine must reach their folder for trials in progress, if
+        there is one.
       workers: so many actors; 0: as many as the cluster has CPUs or GPUs for, now and later.
       place: see `Place`.
     """
 
-    def __init__(self, recipe: Recipe, workers: int, place: Place) -> None:
+    def __init__(self, recipes: Sequence[Recipe], workers: int, place: Place) -> None:
         super().__init__()
-        self._recipe, self._saves = packed(recipe), recipe.folder
+        self._recipes, self._saves = packed(recipes), {recipe.folder for recipe in recipes} - {""}
         self._n, self._place = workers, place
         self._calls: dict[Any, _Hired] = {}  # what is in flight
         self._deaths = 0
         self._ours = False  # the connection to the cluster
+        self._head: ray_head.Lookout | None = None
 
     def __enter__(self) -> "RayCluster":
-        if self._saves:
+        for folder in self._saves:
             try:
-                Path(self._saves).mkdir(parents=True, exist_ok=True)
+                Path(folder).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise ValueError(
                     f"the scratch folder must be one that can be written, and is not ({error}); "
                     "name another, or none"
                 ) from error
-        self._ray, self._ours = _connected(self._place.address)
+        self._ray, self._ours = ray_head.joined(self._place.address)
         try:
-            self._sent = self._ray.put(self._recipe)
+            self._head = ray_head.Lookout(self._ray)
+            self._sent = self._ray.put(self._recipes)
+            # Once: each of them is shown to the head, and there waited for, before its first actor.
+            self._actor = self._ray.remote(Worker)
             while not self.lanes:
                 self._listen()
         except BaseException:
@@ -114,8 +118,11 @@ class RayCluster(Crew):
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            self._ray.kill(worker.actor)
+        if self._head:
+            self._head.leave()
+        if not (self._head and self._head.gone):  # else Ray would wait for it
+            for worker in self._workers:
+                self._ray.kill(worker.actor)
         self._workers, self._calls = [], {}
         if self._ours:
             self._ray.shutdown()
@@ -136,7 +143,9 @@ class RayCluster(Crew):
 
     def _listen(self) -> None:
         """Hire where there is room; then wait until an actor answers or dies, or for a while."""
-        while len(self._workers) < (self._n or self._room()):
+        assert self._head
+        machines = self._head.machines()
+        while len(self._workers) < (self._n or self._room(machines)):
             self._hire()
         if not self._calls:  # nobody can answer, until somebody comes
             time.sleep(PATIENCE)
@@ -164,10 +173,9 @@ class RayCluster(Crew):
                     write(Path(job.keep), kept[job.name])
             self._heard(events)
 
-    def _begun(self, worker: _Hired, lanes: int, surroundings: dict[str, Any]) -> None:
+    def _begun(self, worker: _Hired, lanes: int, surroundings: Surroundings) -> None:
         """An actor in another environment than the first one's gets nothing to do."""
-        self._surroundings = self._surroundings or surroundings
-        changes = environment.differences(self._surroundings, surroundings)
+        changes = self._differences(surroundings)
         if not changes:
             worker.lanes = lanes
             return
@@ -179,20 +187,18 @@ class RayCluster(Crew):
             "; ".join(changes),
         )
 
-    def _room(self) -> int:
-        """How many actors the machines that are there can hold."""
+    def _room(self, machines: list[dict[str, float]]) -> int:
+        """How many actors they can hold."""
         cpus, gpus = self._place.cpus_per_worker, self._place.gpus_per_worker
         room = 0
-        for node in self._ray.nodes():
-            if node["Alive"]:
-                has = node["Resources"]
-                fits = [has.get("CPU", 0) // cpus] if cpus else []
-                fits += [has.get("GPU", 0) // gpus] if gpus else []
-                room += int(min(fits))
+        for has in machines:
+            fits = [has.get("CPU", 0) // cpus] if cpus else []
+            fits += [has.get("GPU", 0) // gpus] if gpus else []
+            room += int(min(fits))
         return room
 
     def _hire(self) -> None:
-        actor = self._ray.remote(Worker).options(
+        actor = self._actor.options(
             num_cpus=self._place.cpus_per_worker,
             num_gpus=self._place.gpus_per_worker,
             max_restarts=0,  # we hire another at once; Ray's own way takes half a minute
@@ -226,44 +232,3 @@ class RayCluster(Crew):
                 f"{str(error).splitlines()[0]}); look for what ends them, memory for one, then "
                 "resume"
             ) from error
-
-
-def _connected(address: str) -> tuple[Any, bool]:
-    """Ray, joined to the cluster at `address`; "": to that of RAY_ADDRESS, else to a new one. And
-    whether it was joined here, and is to be left at the end."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise ValueError(
-            "--engine ray needs the package ray, which is not installed; pip install 'jaxmeta[ray]'"
-        ) from error
-    was_there = ray.is_initialized()
-    if not was_there:
-        on_sigterm = signal.getsignal(signal.SIGTERM)
-        named = address or os.environ.get("RAY_ADDRESS", "")
-        options: dict[str, Any] = {} if named else {"include_dashboard": False}
-        try:
-            _answers(named)
-            ray.init(
-                address=named or None,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **options,
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ValueError(
-                f"a Ray cluster must answer at {named or 'this machine'}, and does not ({error}); "
-                "start one: ray start --head"
-            ) from error
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in its place
-    return ray, not was_there
-
-
-def _answers(address: str) -> None:
-    """Raise where nobody listens at "host:port": Ray itself would wait for minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=10).close()

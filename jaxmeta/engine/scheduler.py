@@ -45,6 +45,7 @@ class Scheduler:
       depth: look no further ahead than so many iterations: 0, not at all; AUTO, to fill the lanes.
       on_epoch: is told of the end of every epoch of a trial.
       name: of the study, where several share an engine.
+      recipe: the number of its own among the engine's.
     """
 
     def __init__(
@@ -56,9 +57,11 @@ class Scheduler:
         depth: int | None = AUTO,
         on_epoch: Callable[[Trial, Result], None] = lambda trial, result: None,
         name: str = "",
+        recipe: int = 0,
     ) -> None:
         self._chains, self._cache, self._saves = chains, cache, saves
         self._depth, self._on_epoch, self._prefix = depth, on_epoch, name and f"{name}."
+        self._recipe = recipe
         self.use = Utilization(lanes)
         self._decision: Decision | None = None  # that is waited for
         self._jobs: dict[str, Job] = {}  # that `run` is to run
@@ -118,7 +121,7 @@ class Scheduler:
     def wanted(self, lanes: int) -> list[tuple[Urgency, str]]:
         """What it could use `lanes` for, the most urgent first, by names: what is certain, what
         runs and may be needed, and what may be needed most probably."""
-        if self._wanted is None or self._wanted[0] != lanes:
+        if self._wanted is None or self._wanted[0] < lanes:  # for more of them it holds as well
             self._wanted = lanes, sorted(self._wants(lanes), key=lambda want: want[0])
         return self._wanted[1]
 
@@ -149,7 +152,7 @@ class Scheduler:
 
     def _job(self, name: str) -> Job:
         one = self._jobs.get(name) or job(self._chains, parse(name))
-        return one._replace(name=self._prefix + name)
+        return one._replace(name=self._prefix + name, recipe=self._recipe)
 
     def heard(self, events: list[Event]) -> bool:
         """What came of its jobs; whether one has come to its end."""

@@ -1,10 +1,11 @@
-"""What a process that trains is sent: a recipe, where to look for modules, and its variables; and
+"""What a process that trains is sent: recipes, where to look for modules, and its variables; and
 the files that it sends back."""
 
 import copyreg
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cloudpickle
@@ -20,14 +21,14 @@ for kind in (jax.custom_vjp, jax.custom_jvp):
     copyreg.pickle(kind, lambda function: function.__qualname__)
 
 
-def packed(recipe: Recipe) -> bytes:
-    """`recipe`, for `cloudpickle.loads`.
+def packed(recipes: Sequence[Recipe]) -> bytes:
+    """A list of them, for `cloudpickle.loads`.
 
     Raises:
       ValueError: something in it cannot be sent.
     """
     try:
-        return cloudpickle.dumps(recipe)
+        return cloudpickle.dumps(list(recipes))
     except Exception as error:  # whatever the user's objects raise
         raise ValueError(
             f"a task must be made of what can be sent to worker processes, and is not "

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from jaxmeta.engine.protocol import Event, Job
+from jaxmeta.record import environment
+
+Surroundings = list[dict[str, Any]]  # see `protocol.Engine`, by each recipe
 
 
 class Worker(Protocol):
@@ -13,12 +16,12 @@ class Worker(Protocol):
 
 
 class Crew(ABC):
-    """Workers at work for one study; the lanes are those of all that are ready."""
+    """Workers at work; the lanes are those of all that are ready."""
 
     def __init__(self) -> None:
         self._workers: list[Any] = []  # each a Worker
         self._events: list[Event] = []
-        self._surroundings: dict[str, Any] = {}  # of the first that was ready
+        self._surroundings: Surroundings = []  # of the first that was ready
         self._wanted: list[Job] = []
         self._done: set[str] = set()  # and are wanted by somebody who has not heard of it yet
 
@@ -26,8 +29,15 @@ class Crew(ABC):
     def lanes(self) -> int:
         return sum(worker.lanes for worker in self._workers)
 
-    def surroundings(self) -> dict[str, Any]:
-        return self._surroundings
+    def surroundings(self, recipe: int = 0) -> dict[str, Any]:
+        return self._surroundings[recipe]
+
+    def _differences(self, found: Surroundings) -> list[str]:
+        """What tells the environment of another worker from that of the first, in words."""
+        self._surroundings = self._surroundings or found
+        pairs = zip(self._surroundings, found, strict=True)
+        changes = [one for pair in pairs for one in environment.differences(*pair)]
+        return list(dict.fromkeys(changes))
 
     def want(self, jobs: Sequence[Job]) -> None:
         self._wanted = list(jobs)

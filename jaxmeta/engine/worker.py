@@ -11,11 +11,13 @@ from jaxmeta.engine.local import Local
 
 
 def main(descriptor: int) -> None:
-    """Hear a recipe, say what engine came of it, then run what is wanted until the line is cut."""
+    """Hear the recipes, say what engine they make, then run what is wanted until the line ends."""
     connection = Connection(descriptor)
     try:
-        engine = Local(cloudpickle.loads(connection.recv_bytes()))
-        connection.send((engine.lanes, engine.surroundings()))
+        recipes = cloudpickle.loads(connection.recv_bytes())
+        engine = Local(recipes)
+        here = [engine.surroundings(n) for n in range(len(recipes))]
+        connection.send((engine.lanes, here))
     except Exception as error:
         connection.send(_portable(error))
         raise

@@ -9,14 +9,13 @@ parent dies ends itself.
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
 from jaxmeta.engine.protocol import Job, Recipe
 from jaxmeta.engine.sending import environment_of, packed, searched
-from jaxmeta.engine.shares import Crew
-from jaxmeta.record import environment
+from jaxmeta.engine.shares import Crew, Surroundings
 from jaxmeta.record.journal import JournalError
 
 START = """import sys
@@ -29,11 +28,11 @@ DEATHS = 5
 
 
 class Workers(Crew):
-    """`n` processes at work for one study; the lanes are those of all of them."""
+    """`n` processes at work; the lanes are those of all of them."""
 
-    def __init__(self, recipe: Recipe, n: int) -> None:
+    def __init__(self, recipes: Sequence[Recipe], n: int) -> None:
         super().__init__()
-        self._recipe = packed(recipe)
+        self._recipes = packed(recipes)
         self._n = n
         self._deaths = 0
 
@@ -42,7 +41,7 @@ class Workers(Crew):
             for _ in range(self._n):
                 self._workers.append(_Worker())
             for worker in self._workers:  # all are starting by now
-                worker.begin(self._recipe)
+                worker.begin(self._recipes)
             while not all(worker.lanes for worker in self._workers):
                 self._listen()
         except BaseException:
@@ -78,9 +77,8 @@ class Workers(Crew):
                 self._compare(surroundings)
                 self._share()
 
-    def _compare(self, surroundings: dict[str, Any]) -> None:
-        self._surroundings = self._surroundings or surroundings
-        if changes := environment.differences(self._surroundings, surroundings):
+    def _compare(self, surroundings: Surroundings) -> None:
+        if changes := self._differences(surroundings):
             raise JournalError(
                 "all workers must have one environment, and they differ ("
                 + "; ".join(changes)
@@ -98,7 +96,7 @@ class Workers(Crew):
                 f"with exit status {status}); look for what ends them, memory for one, then resume"
             )
         new = self._workers[self._workers.index(worker)] = _Worker()
-        new.begin(self._recipe)
+        new.begin(self._recipes)
         self._share()
 
 
@@ -119,10 +117,10 @@ class _Worker:
         self.lanes = 0  # until it has said how many
         self.jobs: list[Job] = []
 
-    def begin(self, recipe: bytes) -> None:
+    def begin(self, recipes: bytes) -> None:
         """Tell it what it is to train."""
         with suppress(OSError):  # it is dead, and `next` will see it
-            self.connection.send_bytes(recipe)
+            self.connection.send_bytes(recipes)
 
     def give(self, jobs: list[Job]) -> None:
         """Tell it what to run, if that is news."""

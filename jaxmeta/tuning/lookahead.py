@@ -129,7 +129,8 @@ def _next(walk: Walk, i: int, at: _Branches, least: np.ndarray, most: np.ndarray
     n = len(at.asked)
     # Filled up to one shape, for one compilation to serve.
     given = (at.state, at.low, at.high, least.astype(np.int32), most.astype(np.int32))
-    filled = [np.resize(x, (WIDTH, *x.shape[1:])) for x in given]
+    rows = np.minimum(np.arange(WIDTH), n - 1)
+    filled = [x[rows] for x in given]
     from jaxmeta.tuning.branches import step  # imports JAX, which `replay` does without
 
     root = np.array(walk.root, np.uint32)

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-NEEDED = ("sbatch", "slurmctld", "slurmd", "munged", "ip", "unshare", "setpriv")
+NEEDED = ("sbatch", "slurmctld", "slurmd", "munged", "ip", "ss", "unshare", "setpriv")
 MORTAL = ("setpriv", "--pdeathsig", "KILL")  # so that nothing outlives the tests
 BRIDGE, NET = "jaxmeta", "198.51.100"
 CPUS = 2
@@ -125,6 +125,13 @@ class Slurm:
         process.kill()
         process.wait()
         subprocess.run(["ip", "link", "del", f"jaxmeta{node}"], capture_output=True)
+
+    def listening(self, node: int) -> list[tuple[str, int]]:
+        """The address and port of all that listens on a node, but for Slurm's own."""
+        inside = ["nsenter", "--net", "--target", str(_child(self._nodes[node].pid))]
+        rows = subprocess.check_output([*inside, "ss", "-ltnpH"], text=True).splitlines()
+        found = [row.split()[3].rpartition(":")[::2] for row in rows if '"slurm' not in row]
+        return [(address.strip("[]").removeprefix("::ffff:"), int(p)) for address, p in found]
 
     @staticmethod
     def until(holds, seconds: float) -> None:

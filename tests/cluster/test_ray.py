@@ -3,12 +3,17 @@
 make cluster
 """
 
+import os
 import random
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,11 +89,12 @@ def laptop(tmp_path_factory):
     return journal
 
 
-def begin(folder: Path, *arguments: object) -> subprocess.Popen[bytes]:
+def begin(folder: Path, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
     """`jaxmeta ARGUMENTS`, its output in a file: nobody reads along, and a pipe would fill up."""
     with folder.with_suffix(".log").open("ab") as log:
         command = [sys.executable, "-m", "jaxmeta.cli", *map(str, arguments)]
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        given = {**os.environ, **environment}
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=given)
 
 
 def said(folder: Path) -> str:
@@ -155,13 +161,88 @@ def test_the_driver_killed_and_resumed(nodes, laptop, tmp_path):
     print(f"\nthe driver killed {kills} times: the same bytes, and no worker left behind")
 
 
+class Head:
+    """A head that also trains, started as a user does it, in a session of its own.
+
+    Attributes:
+      token: the environment of those who know its token.
+    """
+
+    def __init__(self) -> None:
+        self.home = tempfile.mkdtemp()  # short: the path of a socket may have 107 letters
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"127.0.0.1:{port}"
+        secret = Path(self.home, "token")
+        secret.write_text("0" * 64)
+        self.token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(secret)}
+        start = ["start", "--head", "--node-ip-address=127.0.0.1", f"--temp-dir={self.home}"]
+        start += [f"--port={port}", "--num-cpus=2", "--include-dashboard=false", "--block"]
+        self._process = subprocess.Popen(
+            [Path(sys.executable).with_name("ray"), *start],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, **self.token},
+        )
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                return
+            time.sleep(0.5)
+        raise AssertionError("the head did not start")
+
+    def kill(self) -> None:
+        """All of it at once, as a power cut does."""
+        rows = subprocess.check_output(["ps", "-eo", "sid=,pid="], text=True).splitlines()
+        for sid, pid in map(str.split, rows):
+            if int(sid) == self._process.pid:
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        self._process.wait()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def test_the_head_killed_and_resumed_on_another(laptop, tmp_path):
+    folder, head = tmp_path / "a", Head()
+    study = begin(folder, *LONG, "--out", folder, "--engine", f"ray={head.address}", **head.token)
+    try:
+        until = time.monotonic() + 120
+        while not begun(folder) or (folder / NAME).read_bytes().count(b"\n") < 4:
+            assert study.poll() is None and time.monotonic() < until, said(folder)
+            time.sleep(0.2)
+        head.kill()
+        killed = time.monotonic()
+        assert study.wait(60) == 2, said(folder)
+        seconds = time.monotonic() - killed
+        port = head.address.rpartition(":")[2]  # Ray names it by another address of this machine
+        words = rf"^jaxmeta: the head of the Ray cluster at [\d.]+:{port} must answer, and has not"
+        assert len(re.findall(words, said(folder), re.M)) == 1, said(folder)
+        assert "Traceback" not in said(folder)
+    finally:
+        head.kill()
+    decided = (folder / NAME).read_bytes()
+    assert laptop(LONG).startswith(decided) and decided != laptop(LONG)
+    another = Head()
+    try:
+        engine = f"ray={another.address}"
+        refused = finish(jaxmeta("resume", folder, "--engine", engine), (2,))
+        assert "must be shown the token that it was started with" in refused
+        finish(jaxmeta("resume", folder, "--engine", engine, **another.token))
+    finally:
+        another.kill()
+    assert (folder / NAME).read_bytes() == laptop(LONG)
+    print(f"\nthe head killed, noticed after {seconds:.0f} s, resumed on another: the same bytes")
+
+
 def test_a_machine_with_another_flag_is_refused_by_name(nodes, caplog):
     """Whoever comes first is the measure, so it may be the two others that are refused."""
     odd = nodes.add(env_vars={"XLA_FLAGS": "--xla_cpu_enable_fast_math=true"})
     study = Study(tasks.make("spirals"), training=Training(3, 3), lanes=Lanes())
     place = Place("ray", nodes.cluster.address)
     try:
-        with RayCluster(study.recipe(), 0, place) as engine:
+        with RayCluster([study.recipe()], 0, place) as engine:
             while not all(worker.lanes or worker.refused for worker in engine._workers):
                 engine._listen()
             assert len(engine._workers) == 3
@@ -178,7 +259,7 @@ def test_a_machine_with_another_flag_is_refused_by_name(nodes, caplog):
 def test_a_worker_that_has_nothing_to_do_is_told_so(nodes):
     """Also where it was in the middle of an epoch when nothing was wanted any more."""
     study = Study(tasks.make("spirals"), training=Training(10**6, 10**6), lanes=Lanes())
-    with RayCluster(study.recipe(), 1, Place("ray", nodes.cluster.address)) as engine:
+    with RayCluster([study.recipe()], 1, Place("ray", nodes.cluster.address)) as engine:
         (worker,) = engine._workers
         engine.want([job(Chains(study.tuner, 0), Trial(0, 0, (0,), 0))])
         engine.next()

@@ -14,6 +14,7 @@ import pytest
 from tests.cluster import slurm
 from tests.repro.processes import NAME, begun, finish, jaxmeta
 
+grpc = pytest.importorskip("grpc")
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'jaxmeta[ray]'")
 pytestmark = [
     pytest.mark.cluster,
@@ -88,6 +89,44 @@ def test_one_allocation(cluster, said, tmp_path):
     assert (here["OUT"] / NAME).read_bytes() == laptop(SHORT, tmp_path / "laptop"), said()
 
 
+# One call of each service that Ray's processes offer to others.
+CALLS = (
+    "NodeInfoGcsService/GetAllNodeInfo",
+    "NodeManagerService/GetNodeStats",
+    "ObjectManagerService/Push",
+    "CoreWorkerService/NumPendingTasks",
+)
+
+
+def answers(address: str, **metadata: str) -> set[str]:
+    """What a process at `address` answers to a stranger's calls, or to those with a token."""
+    found = set()
+    with grpc.insecure_channel(address) as channel:
+        for call in CALLS:
+            try:
+                channel.unary_unary(f"/ray.rpc.{call}")(
+                    b"", timeout=20, metadata=tuple(metadata.items())
+                )
+                found.add("OK")
+            except grpc.RpcError as error:
+                found.add(error.code().name)  # pyright: ignore[reportAttributeAccessIssue]
+    return found - {"UNIMPLEMENTED"}  # that service is another process's
+
+
+def strangers_are_refused(cluster, token: str) -> int:
+    """Wherever a node listens on more than its own address; how many such ports there are."""
+    wide = [
+        f"{slurm.NET}.{node}:{port}"
+        for node in (1, 2)
+        for address, port in cluster.listening(node)
+        if address not in (f"{slurm.NET}.{node}", "127.0.0.1")
+    ]
+    assert {one: answers(one) for one in wide} == {one: {"UNAUTHENTICATED"} for one in wide}
+    known = [answers(one, authorization=f"Bearer {token}") for one in wide]
+    assert all("UNAUTHENTICATED" not in one for one in known)
+    return len(wide)
+
+
 def test_time_limits_a_power_cut_and_a_cancelled_job(cluster, said, tmp_path):
     """Jobs of two minutes; the second loses a node of its workers, the third is cancelled."""
     here = given(cluster, LONG, "long")
@@ -105,6 +144,7 @@ def test_time_limits_a_power_cut_and_a_cancelled_job(cluster, said, tmp_path):
         assert cluster.state(heads[n]) == "RUNNING", said()
 
     running(0)
+    wide = strangers_are_refused(cluster, out.with_suffix(".token").read_text().strip())
     cluster.until(lambda: ended(cluster, heads[0]), 180)
     running(1)
     where = cluster("squeue", "-h", "-j", heads[1], "-o", "%N").strip()
@@ -121,3 +161,4 @@ def test_time_limits_a_power_cut_and_a_cancelled_job(cluster, said, tmp_path):
     assert states.pop(2) == "CANCELLED" and set(states) == {"COMPLETED"}, said()
     assert len(ran) >= 4 and said().count("jaxmeta: stopped") >= 2, said()
     print(f"\nSlurm: {len(ran) - 1} hand-overs, a node lost, a job cancelled: the same bytes")
+    print(f"{wide} ports of Ray's listen on all addresses: each refuses who has no token")

@@ -22,7 +22,7 @@ class Table:
         self.ran: list[str] = []  # names of what came to its end, in that order
         self.most = 0  # jobs at once
 
-    def surroundings(self) -> dict[str, str]:
+    def surroundings(self, recipe: int = 0) -> dict[str, str]:
         return {}
 
     def want(self, jobs):

@@ -70,11 +70,11 @@ def same(results, alone, n=8):
 
 @pytest.mark.parametrize("lanes", [Lanes(), Lanes(3, "map"), Lanes(4, "vmap")], ids=str)
 def test_a_local_engine_has_the_results_of_trainings_alone(alone, lanes):
-    assert check(Local(recipe(lanes)), alone) == lanes.width
+    assert check(Local([recipe(lanes)]), alone) == lanes.width
 
 
 def test_workers_have_them_too_and_one_that_dies_is_replaced(alone):
-    engine = Workers(recipe(Lanes(2, "map")), 2)
+    engine = Workers([recipe(Lanes(2, "map"))], 2)
     with engine:
         assert engine.lanes == 4
         first = engine._workers[0].process
@@ -91,7 +91,7 @@ def test_workers_have_them_too_and_one_that_dies_is_replaced(alone):
 
 def test_workers_that_die_again_and_again_end_the_study(monkeypatch):
     monkeypatch.setattr(workers, "DEATHS", 1)
-    with Workers(recipe(epochs=100_000), 1) as engine:
+    with Workers([recipe(epochs=100_000)], 1) as engine:
         engine.want(jobs(1))
         engine._workers[0].process.kill()
         with pytest.raises(JournalError, match="must stay alive, and 2 in a row ended"):
@@ -114,8 +114,8 @@ def test_a_worker_that_is_killed_while_it_starts_is_replaced(alone, monkeypatch)
         begin(worker, recipe)
 
     monkeypatch.setattr(workers._Worker, "begin", kill_first)
-    engine = Workers(recipe(), 2)
-    assert len(engine._recipe) > 20_000
+    engine = Workers([recipe()], 2)
+    assert len(engine._recipes) > 20_000
     check(engine, alone, 4)
     assert killed and killed[0] not in {worker.process.pid for worker in engine._workers}
 
@@ -123,7 +123,7 @@ def test_a_worker_that_is_killed_while_it_starts_is_replaced(alone, monkeypatch)
 def test_workers_start_side_by_side(monkeypatch):
     """All processes are there before the first is told what to do."""
     begin, there = workers._Worker.begin, []
-    with Workers(recipe(), 2) as engine:
+    with Workers([recipe()], 2) as engine:
         begun = [worker.process.pid for worker in engine._workers]
     assert len(begun) == 2
 
@@ -132,7 +132,7 @@ def test_workers_start_side_by_side(monkeypatch):
         begin(worker, recipe)
 
     monkeypatch.setattr(workers._Worker, "begin", count)
-    engine = Workers(recipe(), 2)
+    engine = Workers([recipe()], 2)
     with engine:
         pass
     assert there == [2, 2]
@@ -151,7 +151,7 @@ def test_a_worker_takes_nothing_from_the_current_folder(tmp_path, monkeypatch):
     assert str(tmp_path) not in sending.searched()  # nothing was imported from there yet
     importlib.import_module("found")
     assert str(tmp_path) == sending.searched()[-1]
-    with Workers(recipe(), 1) as engine:
+    with Workers([recipe()], 1) as engine:
         assert engine.lanes == 1
     assert not (tmp_path / "study" / "pwned").exists()
 
@@ -172,7 +172,7 @@ def test_a_checkpoint_is_forgotten_by_who_saves_it(tmp_path, monkeypatch):
     of it."""
     monkeypatch.setattr(checkpoint.Checkpoints.__init__, "__defaults__", ("", 0.0))
     monkeypatch.setattr(checkpoint, "PARTS", 0)
-    with Local(recipe(folder=str(tmp_path), epochs=100_000)) as engine:
+    with Local([recipe(folder=str(tmp_path), epochs=100_000)]) as engine:
         for n in range(6):
             (wanted,) = jobs(n + 1)[n:]
             engine.want([wanted])
@@ -187,7 +187,7 @@ def test_workers_end_when_their_parent_is_killed():
     script = (
         "import sys, time; from tests.engine.test_engines import recipe, jobs\n"
         "from jaxmeta.engine import Workers\n"
-        "engine = Workers(recipe(epochs=100_000), 1).__enter__(); engine.want(jobs(1))\n"
+        "engine = Workers([recipe(epochs=100_000)], 1).__enter__(); engine.want(jobs(1))\n"
         "engine.next(); print(engine._workers[0].process.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
@@ -212,7 +212,7 @@ def _alive(pid: int) -> bool:
 
 def test_a_job_ends_after_its_epochs_and_meets_the_test_set(alone):
     (wanted,) = jobs(1, epochs=2, test=True)
-    with Local(recipe()) as engine:
+    with Local([recipe()]) as engine:
         event = run_all(engine, [wanted])[wanted.name]
     whole, part = alone[wanted.name], event.result
     assert part.epochs == 2 and part.digests == whole.digests[:2]
@@ -229,7 +229,7 @@ def test_a_job_ends_after_its_epochs_and_meets_the_test_set(alone):
 def test_what_is_not_wanted_any_more_makes_room():
     """A training of a hundred thousand epochs, given up after the first."""
     endless, short = jobs(1)[0], jobs(2, epochs=2)[1]
-    with Local(recipe(epochs=100_000)) as engine:
+    with Local([recipe(epochs=100_000)]) as engine:
         engine.want([endless])
         assert engine.next()[0].name == endless.name
         assert run_all(engine, [short])[short.name].result.epochs == 2
@@ -240,13 +240,13 @@ def test_what_was_saved_is_gone_on_with(tmp_path, monkeypatch, alone):
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint.Checkpoints.__init__, "__defaults__", ("", 0.0))
     (wanted,) = jobs(1)
-    with Local(recipe(folder=str(tmp_path))) as engine:
+    with Local([recipe(folder=str(tmp_path))]) as engine:
         engine.want([wanted])
         while not list(tmp_path.glob("checkpoint/*")):
             (event,) = engine.next()
             assert not event.done
             time.sleep(0.2)
-    with Local(recipe(folder=str(tmp_path))) as engine:
+    with Local([recipe(folder=str(tmp_path))]) as engine:
         engine.want([wanted])
         (first,) = engine.next()
         assert first.result.epochs > 1
@@ -268,14 +268,14 @@ def wrong(**more):
 
 @pytest.mark.parametrize("make", [Local, lambda r: Workers(r, 1)], ids=["local", "workers"])
 def test_an_error_in_a_training_is_the_users_to_read(make):
-    with pytest.raises(ValueError, match="logits of 5 classes"), make(wrong()) as engine:
+    with pytest.raises(ValueError, match="logits of 5 classes"), make([wrong()]) as engine:
         engine.surroundings()  # where a study meets it first
         engine.want(jobs(1))
         engine.next()
 
 
 def test_an_error_in_the_thread_of_a_device_is_raised_where_it_is_heard():
-    with Local(wrong()) as engine, pytest.raises(ValueError, match="logits of 5 classes"):
+    with Local([wrong()]) as engine, pytest.raises(ValueError, match="logits of 5 classes"):
         engine.want(jobs(1))
         engine.next()
 
@@ -288,7 +288,7 @@ def test_a_task_that_cannot_be_sent_is_named():
             raise NotImplementedError
 
     with pytest.raises(ValueError, match="what can be sent to worker processes"):
-        Workers(wrong(optimizer=optimizer), 1)
+        Workers([wrong(optimizer=optimizer)], 1)
 
 
 def several(n) -> list[Job]:
@@ -313,7 +313,7 @@ def test_trials_of_several_variants_are_what_they_are_alone(engine):
     assert len(programs) == 4 == len({r.compiled for r in alone.values()})
     lanes = Lanes(3, "vmap" if engine == "3 lanes at once" else "map")
     recipe = Study(study.task, study.tuner, study.training, lanes=lanes).recipe()
-    with Workers(study.recipe(), 2) if engine == "2 workers" else Local(recipe) as runner:
+    with Workers([study.recipe()], 2) if engine == "2 workers" else Local([recipe]) as runner:
         events = run_all(runner, several(12))
     assert max(event.programs for event in events.values()) <= 4
     for name, event in events.items():

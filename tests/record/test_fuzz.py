@@ -234,7 +234,7 @@ class FromRecord:
                         self._tests[f"test.{r}"] = points
         self._left = JOBS
 
-    def surroundings(self) -> dict[str, Any]:
+    def surroundings(self, recipe: int = 0) -> dict[str, Any]:
         return self._environment
 
     def want(self, jobs) -> None:

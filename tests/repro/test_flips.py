@@ -49,7 +49,7 @@ def cheap(content: bytes) -> str | None:
 def dear(folder):
     """What training again says against `content`; compiled once for all edits."""
     study = from_line(read(folder)[0])
-    with engine.start(study.recipe()) as runner:
+    with engine.start([study.recipe()]) as runner:
 
         def check(content: bytes) -> str | None:
             journal = list(decode_all(split(content)[0]))
@@ -61,7 +61,7 @@ def dear(folder):
             if forged.recipe() == study.recipe():
                 verdict = verify.train_again(journal, chosen, runner)
             else:
-                with engine.start(forged.recipe()) as other:
+                with engine.start([forged.recipe()]) as other:
                     verdict = verify.train_again(journal, chosen, other)
             return None if verdict.answer == verify.IDENTICAL else verdict.sentence
 
