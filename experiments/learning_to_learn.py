@@ -28,7 +28,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -42,8 +42,16 @@ from jaxmeta.record.journal import NAME
 from jaxmeta.training.functions import Functions
 
 KEPT = Path("experiments/results/learned")
-# Trials of the tuning, epochs of each, and epochs of the training.
-LENGTHS = {"quadratics": (8, 3, 20), "mnist": (6, 3, 15)}
+
+
+class Lengths(NamedTuple):
+    trials: int  # of the tuning
+    short: int  # epochs of each of them
+    long: int  # epochs of the training
+    truncated: int  # of these, epochs in stretches of `unroll`
+
+
+LENGTHS = {"quadratics": Lengths(8, 3, 20, 6), "mnist": Lengths(6, 3, 8, 5)}
 ROUNDS, SHORT_ROUNDS = 100, 40  # of an epoch on MNIST in the training, and in the tuning
 
 
@@ -78,7 +86,7 @@ SMALL = {"quadratics": quadratics, "mnist": lambda: mnist(rounds=SHORT_ROUNDS)}
 
 def trained(name: str, home: Path) -> dict[str, Any]:
     """Tune and train on a family, keep both journals, and give what the package ships of it."""
-    trials, short, long = LENGTHS[name]
+    trials, short, long, truncated = LENGTHS[name]
     folders = {part: home / f"{name}-{part}" for part in ("tuning", "training")}
     for folder in folders.values():  # the same command twice is the same studies twice
         shutil.rmtree(folder, ignore_errors=True)
@@ -90,7 +98,7 @@ def trained(name: str, home: Path) -> dict[str, Any]:
     best = tuned.best
     print(f"{name}: {best}, score {tuned.score}", flush=True)
     rate = float(best["learning_rate"])
-    fixed = {"truncated": long // 3, **{of: best[of] for of in ("unroll", "output_scale")}}
+    fixed = {"truncated": truncated, **{of: best[of] for of in ("unroll", "output_scale")}}
     family = FAMILIES[name]()
     found = tune(  # one trial, at the rate that was found
         family, Space(learning_rate=Log(3e-4, 2e-2, start=rate)), tuner="poster", i_max=1,
@@ -145,7 +153,7 @@ def main() -> int:
         name: {k: v for k, v in one.items() if k != "curves"} for name, one in found.items()
     }
     if "d" in tests:
-        trials, short, long = LENGTHS["mnist"]
+        trials, short, long, _ = LENGTHS["mnist"]
         before = STEPS * (trials * short * SHORT_ROUNDS + long * ROUNDS)
         said["d"] = learned_poster.run(home / "poster", console)
         console.print(f"beside them, the meta-training: {before:,} steps of 12x12 networks")

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from jaxmeta import engine, testing
 from jaxmeta.engine import Engine, Place
+from jaxmeta.engine.local import programs_of
 from jaxmeta.engine.place import LOCAL
 from jaxmeta.engine.scheduler import AUTO, Scheduler
 from jaxmeta.engine.together import Course, together
@@ -143,6 +144,7 @@ def run(
 
     Raises:
       JournalError: the folder is not new or empty, or the disk did not take a line.
+      ValueError: in portable arithmetic, and the task is not portable at all values of the space.
     """
     means = Means(workers, lookahead, keep_weights, place)
     with Journal.create(Path(folder)) as journal:
@@ -212,6 +214,9 @@ def go_on(
         return ends
     saves = means.place.saves(folder)
     recipes, which = recipes_of({name: one.study for name, one in going.items()}, saves)
+    begun = [name for name, one in going.items() if one.chains is None]
+    for number, space in {(which[name], going[name].study.tuner.space) for name in begun}:
+        programs_of(recipes[number]).admit(space)
     with engine.start(recipes, means.workers, means.place) as runner:
         courses: dict[str, tuple[Scheduler, Course]] = {}
         for name, one in going.items():

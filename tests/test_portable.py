@@ -18,7 +18,7 @@ from flax import linen as nn
 import jaxmeta
 from experiments import portable as matrix
 from experiments.portable import ALONE, LARGE, QUICK, SMALL, Way, digests
-from jaxmeta import Lanes, Training, supervised, tasks
+from jaxmeta import Choice, Lanes, Log, Space, Training, supervised, tasks
 from jaxmeta.arithmetic import (
     FAST,
     PORTABLE,
@@ -33,6 +33,7 @@ from jaxmeta.arithmetic import (
 from jaxmeta.models.layers import Dense
 from jaxmeta.record import environment
 from jaxmeta.record.journal import read
+from jaxmeta.supervised.optimizers import OPTIMIZERS
 from jaxmeta.training import Program
 from jaxmeta.verify import IDENTICAL, verify
 
@@ -190,6 +191,16 @@ def test_what_is_not_portable_is_refused_and_named(task, named):
     with pytest.raises(ValueError, match=f"must be portable, and .*{named}.* is not"):
         program.digests()
     Program(task, Training(1, 1), constants).digests()
+
+
+def test_a_choice_that_is_not_portable_is_refused_before_the_first_trial(tmp_path):
+    task = theirs(lambda: Dense(3), optimizer={"sgd": OPTIMIZERS["sgd"], "theirs": optax.sgd})
+    space = Space(learning_rate=Log(1e-3, 1), optimizer=Choice("sgd", "theirs"))
+    short = {"i_max": 1, "epochs": 1, "fixed": {"batch_size": 5}, "show": False}
+    with pytest.raises(ValueError, match="must be portable, and mul .* is not"):
+        jaxmeta.tune(task, space, arithmetic=PORTABLE, out=tmp_path / "a", **short)
+    assert not (tmp_path / "a/journal.jsonl").read_bytes()
+    jaxmeta.tune(task, space, out=tmp_path / "b", **short)
 
 
 def test_arrays_of_64_bits_are_refused():

@@ -29,13 +29,9 @@ class Executable:
     """
 
     def __init__(self, function: Any, device: Any, *arguments: Any, arithmetic: str = FAST) -> None:
-        # By shapes alone: the name of a device would be a part of the text, and of the digest.
-        arguments = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), arguments)
         here = nullcontext() if device is None else jax.default_device(device)
         with here, computing_in(arithmetic):
-            traced = function.trace(*arguments)
-            if arithmetic == PORTABLE:
-                portable.check(traced.jaxpr)
+            traced = trace(function, *arguments, arithmetic=arithmetic)
             lowered = traced.lower()
             self._run = lowered.compile()
         text = self._run.as_text() or ""
@@ -50,6 +46,21 @@ class Executable:
     def __call__(self, *arguments: Any) -> Any:
         """Its results; they are tied to the device, also where none of the arguments is."""
         return jax.device_put(self._run(*arguments), self._device)
+
+
+def trace(function: Any, *arguments: Any, arithmetic: str = FAST) -> Any:
+    """`function`, which is jitted, as JAX traces it for the shapes and dtypes of `arguments`.
+
+    Raises:
+      ValueError: in portable arithmetic, and an operation of it is not.
+    """
+    # By shapes alone: the name of a device would be a part of the text, and of the digest.
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), arguments)
+    with computing_in(arithmetic):
+        traced = function.trace(*shapes)
+        if arithmetic == PORTABLE:
+            portable.check(traced.jaxpr)
+    return traced
 
 
 def _memory(found: Any) -> int:

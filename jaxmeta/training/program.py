@@ -24,7 +24,7 @@ from jaxmeta.arithmetic import FAST, PORTABLE, VERSION, computing_in
 from jaxmeta.length import Training
 from jaxmeta.training import digest
 from jaxmeta.training.data import Data
-from jaxmeta.training.executable import Executable
+from jaxmeta.training.executable import Executable, trace
 from jaxmeta.training.form import same_form
 from jaxmeta.training.lanes import Lanes
 from jaxmeta.training.progress import Progress
@@ -100,6 +100,16 @@ class Program:
         """The traced ones of `values`, rounded to float32."""
         return {name: np.float32(values[name]) for name in self.traced}  # pyright: ignore[reportReturnType]
 
+    def check(self) -> None:
+        """Trace it, and compile nothing.
+
+        Raises:
+          ValueError: the trainable cannot be traced; or an operation of it is not portable and was
+            to be.
+        """
+        trace(jax.jit(self._begin), *self._one, self._train, arithmetic=self.arithmetic)
+        trace(jax.jit(self._go_on), *self._stacked, arithmetic=self.arithmetic)
+
     @cached_property
     def begin(self) -> Executable:
         """The executable from a key's data, traced values and the data to a `Progress`."""
@@ -108,8 +118,7 @@ class Program:
     @cached_property
     def go_on(self) -> Executable:
         """The executable that trains a stack, whose memory it takes over; see `Stack.advance`."""
-        arguments = *self.abstract_stack(), self._train, self.data[self.scored_on]
-        return self._compile(jax.jit(self._go_on, donate_argnums=0), *arguments)
+        return self._compile(jax.jit(self._go_on, donate_argnums=0), *self._stacked)
 
     def abstract_stack(self) -> tuple[Any, ...]:
         """Shapes and dtypes of a stack, its keys, traced values and epochs: W of each."""
@@ -148,6 +157,11 @@ class Program:
     @property
     def _train(self) -> Any:
         return self.data["train"]
+
+    @property
+    def _stacked(self) -> tuple[Any, ...]:
+        """The arguments of `_go_on`."""
+        return *self.abstract_stack(), self._train, self.data[self.scored_on]
 
     @property
     def _one(self) -> tuple[Any, Any]:

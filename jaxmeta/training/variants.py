@@ -7,7 +7,7 @@ static. A study of several batch sizes and optimisers has a program for each pai
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from jaxmeta.arithmetic import FAST
+from jaxmeta.arithmetic import FAST, PORTABLE
 from jaxmeta.length import Training
 from jaxmeta.training.data import Data
 from jaxmeta.training.lanes import Lanes
@@ -67,12 +67,28 @@ class Programs:
             )
         return self._programs[one]
 
+    def admit(self, space: Any) -> None:
+        """The door of portable arithmetic: see `Program.check`, for the values of `looked_at`."""
+        if self._arithmetic == PORTABLE:
+            seen = {variant(values): values for values in looked_at(space)}
+            for values in seen.values():
+                self.of(values).check()
+
+
+def looked_at(space: Any) -> list[Values]:
+    """The values at a space's first position, and with each axis at its ends, or if it is unordered
+    at all its choices, and the other axes where they start."""
+    start = space.values(space.start)
+    examples = [start]
+    for name, axis in zip(space.names, space.axes, strict=True):
+        low, high = axis.bounds
+        positions = (low, high) if axis.ordered else range(low, high + 1)
+        examples += [{**start, name: axis.value(k)} for k in positions]
+    return examples
+
 
 def admit(trainable: Trainable, space: Any, fixed: Values) -> None:
-    """The door: whether `trainable` can be trained all over `space`, with `fixed` set.
-
-    Looked at are the space's first position, and each axis at its ends, or if it is unordered at
-    all its choices, with the other axes where they start.
+    """The door: whether `trainable` can be trained at the values of `looked_at`, with `fixed` set.
 
     Raises:
       ValueError: it cannot, in one sentence.
@@ -81,12 +97,7 @@ def admit(trainable: Trainable, space: Any, fixed: Values) -> None:
         raise ValueError(
             f"{', '.join(both)} must be tuned or set, not both; leave one of the two out"
         )
-    start = {**trainable.defaults, **fixed, **space.values(space.start)}
-    examples = [start]
-    for name, axis in zip(space.names, space.axes, strict=True):
-        low, high = axis.bounds
-        positions = (low, high) if axis.ordered else range(low, high + 1)
-        examples += [{**start, name: axis.value(k)} for k in positions]
+    examples = [{**trainable.defaults, **fixed, **values} for values in looked_at(space)]
     for values in examples:
         trainable.check(values)
     taken = {name for values in examples for name in trainable.takes(values)}
