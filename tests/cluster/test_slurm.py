@@ -24,7 +24,7 @@ pytestmark = [
 SCRIPTS = Path(__file__).parents[2] / "examples" / "slurm"
 STUDY = "spirals --preset logarithmic --p-eps 0.05 --noprog-max 60"
 SHORT = f"{STUDY} --i-max 6 --epochs 3"
-LONG = f"{STUDY} --i-max 36 --epochs 1000 --patience 1000 --batch-size 4"  # minutes
+LONG = f"{STUDY} --i-max 36 --epochs 2000 --patience 2000 --batch-size 4"  # minutes
 SMALL = ["--cpus-per-task=1", "--mem=1G"]  # of each job: a node has two cores
 
 
@@ -132,7 +132,7 @@ def test_time_limits_a_power_cut_and_a_cancelled_job(cluster, said, tmp_path):
     here = given(cluster, LONG, "long")
     out = here["OUT"]
     limits = ["--time=2", "--signal=B:TERM@15"]
-    heads = [cluster.submit(*SMALL, *limits, SCRIPTS / "head.sh", **here) for _ in range(12)]
+    heads = [cluster.submit(*SMALL, *limits, SCRIPTS / "head.sh", **here) for _ in range(16)]
     worker = [*SMALL, "--time=60", "--array=1-2", SCRIPTS / "worker.sh"]
     workers = cluster.submit(*worker, f"--dependency=after:{heads[0]}", **here)
 
