@@ -20,7 +20,7 @@ of matrix multiplication by using fast routines of matrix multiplication and its
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -36,6 +36,7 @@ SCOPE = "jaxmeta.arithmetic.exact"
 exactly = jax.named_scope(SCOPE)
 DIGITS = 3
 SHORT = 256  # terms, up to which one longer product takes less time than several
+LINE = 64  # terms: a product over a multiple of them takes half the time
 TERMS = 2**31 // 2**14 // DIGITS - 1  # products of two digits, in int32
 # ln 2 in 45 bits: its product with an exponent, of 8 bits, is exact.
 LN2 = float(np.round(np.log(2) * 2.0**45) * 2.0**-45)
@@ -80,6 +81,11 @@ def power_of_two(exponent: jax.Array) -> jax.Array:
     return lax.bitcast_convert_type((exponent.astype(jnp.int64) + 1023) << 52, jnp.float64)
 
 
+def _larger(a: jax.Array, b: jax.Array) -> jax.Array:
+    """The larger one without the signs."""
+    return jnp.maximum(a & 0x7FFFFFFF, b & 0x7FFFFFFF)
+
+
 class Factor(NamedTuple):
     """A factor of a contraction in whole numbers: `x` is unit times the sum of parts[n] 256^-n.
 
@@ -103,8 +109,8 @@ def factor(x: jax.Array) -> Factor:
     So an entry has an error of at most 2^-22 of the largest entry.
     """
     x = _underived(x)
-    exponents = lax.bitcast_convert_type(jnp.abs(x), jnp.int32) >> 23
-    largest = jnp.max(exponents, initial=0).astype(jnp.int64)
+    bits = lax.bitcast_convert_type(x, jnp.int32)  # those of |x| are in the order of |x|
+    largest = lax.reduce(bits, np.int32(0), _larger, range(x.ndim)).astype(jnp.int64) >> 23
     up = 126 + 22 - largest
     # By two powers of two: one alone can be larger than any float32.
     half = up // 2
@@ -136,26 +142,86 @@ def contract(subscripts: str, a: Factor, b: Factor) -> jax.Array:
     axes = left.index(over), right.index(over)
     terms = a.parts[0].shape[axes[0]]
 
-    def product(first: jax.Array, second: jax.Array) -> jax.Array:
-        return jnp.einsum(subscripts, first, second, preferred_element_type=jnp.int32)
-
-    def places(n: int, start: int) -> jax.Array:
-        """The sum of the products of digits that stand n places below the highest."""
+    def places(start: int) -> list[jax.Array]:
+        """int32: the sums of the products of digits that stand 0, 1, 2 places below the highest."""
         stop = min(start + TERMS, terms)
         first, second = (
             [lax.slice_in_dim(part, start, stop, axis=axis) for part in parts]
             for parts, axis in zip((a.parts, b.parts), axes, strict=True)
         )
         # A transposition that XLA takes into the product costs it the fast one.
-        first, second = lax.optimization_barrier((first[: n + 1], second[n::-1]))
-        if terms > SHORT:
-            summed = reduce(operator.add, map(product, first, second))
-            return summed.astype(jnp.float64) * 2.0 ** (-8 * n)
-        joined = jnp.concatenate(first, axes[0]), jnp.concatenate(second, axes[1])
-        return product(*joined).astype(jnp.float64) * 2.0 ** (-8 * n)
+        first, second = lax.optimization_barrier((first, second))
+        if terms <= SHORT:
+            return _end_to_end(subscripts, axes, first, second)
+        return _row_by_row(subscripts, first, second)
 
-    total = sum(places(n, start) for start in range(0, terms, TERMS) for n in range(DIGITS))
+    # Whole numbers below 2^52, so that their sum is exact.
+    total = sum(
+        place.astype(jnp.float64) * 2.0 ** (-8 * n)
+        for start in range(0, terms, TERMS)
+        for n, place in enumerate(places(start))
+    )
     return to_float32(total * (a.unit * b.unit))
+
+
+Digits = Sequence[jax.Array]
+
+
+def _end_to_end(
+    subscripts: str, axes: tuple[int, int], first: Digits, second: Digits
+) -> list[jax.Array]:
+    """The places of `contract` by one product each, over digits end to end."""
+
+    def joined(digits: Digits, axis: int) -> jax.Array:
+        edges = [(0, 0, 0)] * digits[0].ndim
+        edges[axis] = (0, -digits[0].shape[axis] % LINE, 0)
+        return jnp.concatenate([lax.pad(digit, jnp.int8(0), edges) for digit in digits], axis)
+
+    return [
+        _product(subscripts, joined(first[: n + 1], axes[0]), joined(second[n::-1], axes[1]))
+        for n in range(DIGITS)
+    ]
+
+
+def _row_by_row(subscripts: str, first: Digits, second: Digits) -> list[jax.Array]:
+    """The places of `contract` by one product for each digit of the larger factor, in which the
+    digits of the smaller one stand below each other; or by one for each pair, where its rows do not
+    come first, and the way to put them so takes longer."""
+    inputs, output = subscripts.split("->")
+    operands = zip(inputs.split(","), (first, second), strict=True)
+    (few, rows), (many, digits) = sorted(operands, key=lambda operand: operand[1][0].size)
+    (free,) = set(few) - set(many)
+    one = rows[0].shape[few.index(free)] == 1  # XLA has no fast product for one row
+    if few.index(free) and not one:
+        return [
+            reduce(
+                operator.add,
+                [_product(f"{few},{many}->{output}", rows[n - m], digits[m]) for m in range(n + 1)],
+            )
+            for n in range(DIGITS)
+        ]
+    few, output = (letters.replace(free, f"z{free}") for letters in (few, output))
+    products = [
+        _product(
+            f"{few},{many}->{output}",
+            jnp.stack(rows if one else rows[: DIGITS - m], few.index("z")),
+            digit,
+        )
+        for m, digit in enumerate(digits)
+    ]
+    at = output.index("z")
+    return [
+        reduce(
+            operator.add,
+            [lax.index_in_dim(products[m], n - m, at, keepdims=False) for m in range(n + 1)],
+        )
+        for n in range(DIGITS)
+    ]
+
+
+def _product(subscripts: str, first: jax.Array, second: jax.Array) -> jax.Array:
+    """int8 to int32."""
+    return jnp.einsum(subscripts, first, second, preferred_element_type=jnp.int32)
 
 
 @jax.custom_vjp
