@@ -116,14 +116,12 @@ def factor(x: jax.Array) -> Factor:
     half = up // 2
     powers = power_of_two(half).astype(jnp.float32), power_of_two(up - half).astype(jnp.float32)
     near = lax.round(x * powers[0] * powers[1], lax.RoundingMethod.TO_NEAREST_EVEN)
-    whole = near.astype(jnp.int32)
-    parts = []
-    for _ in range(DIGITS):
-        digit = ((whole + 128) & 255) - 128
-        parts.append(digit.astype(jnp.int8))
-        whole = (whole - digit) >> 8
+    # Of a number that is larger by 128 in each place but the highest, the digits are its bytes.
+    whole = near.astype(jnp.int32) + np.int32(128 * (1 + 256))
+    lower = [((whole >> (8 * n)) & 255) - 128 for n in reversed(range(DIGITS - 1))]
+    parts = [digit.astype(jnp.int8) for digit in (whole >> (8 * (DIGITS - 1)), *lower)]
     # Made once: XLA would make them anew for each product.
-    parts = lax.optimization_barrier(tuple(reversed(parts)))
+    parts = lax.optimization_barrier(tuple(parts))
     unit = power_of_two(8 * (DIGITS - 1) - up)
     return Factor(parts, jnp.where(largest == 255, jnp.nan, unit))
 
