@@ -236,7 +236,8 @@ times.defvjp(lambda a, b: (times(a, b), (a, b)), lambda of, g: (times(g, of[1]),
 def quotient(a: jax.typing.ArrayLike, b: jax.typing.ArrayLike) -> jax.Array:
     """a / b; it has no derivative of its own."""
     a, b = _underived((a, b))
-    return to_float32(_wide(a) / _wide(b))
+    # Kept as float32: XLA would keep the float64, which takes twice the memory.
+    return lax.optimization_barrier(to_float32(_wide(a) / _wide(b)))
 
 
 @exactly
