@@ -50,8 +50,8 @@ experiment: $(VENV)/.run ## the poster's experiment on MNIST, small enough for a
 experiment-poster: $(VENV)/.run ## the poster's experiment on MNIST at its full size
 	$(PY) -m experiments.mnist --profile poster
 
-tutorial: $(VENV)/.run ## the tutorial, run from start to end
-	$(PY) -m experiments.tutorial
+tutorial: $(VENV)/.run ## the tutorial, run from start to end; ARGS="--seeds 5 --arithmetic portable"
+	$(PY) -m experiments.tutorial $(ARGS)
 
 test: venv ## the tests that take seconds
 	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not repro and not cluster"

@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,15 @@ from rich.table import Table
 
 from jaxmeta import Lanes, Training, keys, tasks
 from jaxmeta.arithmetic import ARITHMETICS, FAST, PORTABLE
-from jaxmeta.models.layers import Conv, ConvReluPool, Dense, Dropout, max_pool, upsample
+from jaxmeta.models.layers import (
+    BatchNorm,
+    Conv,
+    ConvReluPool,
+    Dense,
+    Dropout,
+    max_pool,
+    upsample,
+)
 from jaxmeta.supervised import Task, arrays, classification, regression
 from jaxmeta.supervised.optimizers import HAND_DESIGNED
 from jaxmeta.tasks.small import Perceptron
@@ -58,14 +67,25 @@ class Layers(nn.Module):
         return Dense(3)(x)
 
 
+class Normed(nn.Module):
+    """Statistics of mini-batches: [B, 12, 12, C] -> [B, 3]."""
+
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        for _ in range(2):
+            x = Conv(6, (3, 3), 2)(x)
+            x = nn.relu(BatchNorm(momentum=0.9)(x, use_running_average=not train))
+        return Dense(3)(x.reshape(len(x), -1))
+
+
 def _images(n: int) -> np.ndarray:
     return (np.arange(n * 12 * 12 * 2) * 7919 % 251).astype(np.uint8).reshape(n, 12, 12, 2)
 
 
-def _layers(**more: Any) -> Task:
+def _layers(network: Any = Layers, **more: Any) -> Task:
     x, y = _images(60), np.arange(60) % 3
     data = arrays("layers", x, y, test=(x[:6], y[:6]), validation=12)
-    return classification("layers", Layers, data, **more)
+    return classification("layers", network, data, **more)
 
 
 def _regression() -> Task:
@@ -84,6 +104,7 @@ def _small(**more: Any) -> Task:
 Case = tuple[Callable[[], Any], dict[str, Any]]
 SMALL: dict[str, Case] = {
     "layers": (_layers, {"batch_size": 12, "dropout": 0.3}),
+    "batch statistics": (partial(_layers, Normed), {"batch_size": 12}),
     "label smoothing": (_layers, {"batch_size": 12, "label_smoothing": 0.1, "l2": 1e-3}),
     "squared error": (_regression, {"batch_size": 12, "weight_decay": 1e-2}),
     **{
@@ -97,7 +118,7 @@ LARGE: dict[str, Case] = {
     name: (tasks.TASKS[name], {"batch_size": 10}) for name in ("mnist", "steering", "crossroads")
 }
 CASES = SMALL | LARGE
-QUICK = "layers", "adam", "spirals", "sine"  # a minute on two cores
+QUICK = "layers", "batch statistics", "adam", "spirals", "sine"  # a minute on two cores
 EMULATED = "adam", "sine"  # for 6 steps, a minute each
 
 

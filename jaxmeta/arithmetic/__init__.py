@@ -8,6 +8,7 @@ from jaxmeta.arithmetic.mode import ARITHMETICS, FAST, PORTABLE, computing_in, p
 from jaxmeta.arithmetic.operations import (
     absolute,
     add_bias,
+    alone,
     contract,
     cross_entropy,
     factor,
@@ -28,6 +29,7 @@ __all__ = [
     "VERSION",
     "absolute",
     "add_bias",
+    "alone",
     "check",
     "computing_in",
     "contract",

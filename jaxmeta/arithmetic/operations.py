@@ -27,6 +27,8 @@ from jax.typing import ArrayLike
 from jaxmeta.arithmetic import exact
 from jaxmeta.arithmetic.mode import portable
 
+LARGE = np.float32(1e30)
+
 
 def times(a: ArrayLike, b: ArrayLike) -> jax.Array:
     """a * b, of the shape of a. In portable arithmetic no compiler fuses it with a sum."""
@@ -34,6 +36,15 @@ def times(a: ArrayLike, b: ArrayLike) -> jax.Array:
         return jnp.asarray(a * b)
     a, b = (jnp.asarray(x, jnp.float32) for x in (a, b))
     return exact.times(a, jnp.broadcast_to(b, a.shape))
+
+
+def alone(product: jax.Array) -> jax.Array:
+    """A product that is rounded before it is added.
+
+    XLA contracts either product of a sum of two, as it likes, but looks through no minimum; of what
+    is as large as `LARGE` nothing is left. In portable arithmetic `times` is enough.
+    """
+    return product if portable() else jnp.minimum(product, LARGE)
 
 
 def quotient(a: ArrayLike, b: ArrayLike) -> jax.Array:

@@ -12,11 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmeta import keys
-from jaxmeta.arithmetic import product, tree_sum
+from jaxmeta.arithmetic import alone, product, tree_sum
 
 UNITS = 20
 P = 10  # of the preprocessing; the authors' code has 5
-LARGE = np.float32(1e30)
 
 
 class Weights(NamedTuple):
@@ -91,7 +90,7 @@ def step(weights: Weights, state: State, gradient: jax.Array) -> tuple[State, ja
     """The state after this gradient, float32[n], and the output of each coordinate, float32[n]."""
     first = _layer(weights.first, weights.first_bias, preprocess(gradient), state.first)
     second = _layer(weights.second, weights.second_bias, first.hidden, state.second)
-    said = tree_sum(_alone(second.hidden * weights.out[:, None])) + weights.out_bias
+    said = tree_sum(alone(second.hidden * weights.out[:, None])) + weights.out_bias
     return State(first, second), said
 
 
@@ -99,11 +98,5 @@ def _layer(kernel, bias, inputs, before):
     gates = product(kernel, jnp.concatenate([inputs, before.hidden])) + bias[:, None]
     i, f, g, o = jnp.split(gates, 4)
     i, f, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jax.nn.sigmoid(o)
-    cell = _alone(f * before.cell) + i * jnp.tanh(g)
+    cell = alone(f * before.cell) + i * jnp.tanh(g)
     return Layer(o * jnp.tanh(cell), cell)
-
-
-def _alone(x: jax.Array) -> jax.Array:
-    """A product that is rounded before it is added: XLA contracts either product of a sum of two,
-    as it likes, but looks through no minimum. Nothing here is so large."""
-    return jnp.minimum(x, LARGE)

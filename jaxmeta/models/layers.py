@@ -4,13 +4,27 @@ Their parameters have the names and shapes of Flax's, so weights can be moved be
 is missing here (paddings by numbers, a bias that is left out) has not been needed yet.
 """
 
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from flax.typing import Initializer
+from jax import lax
 
-from jaxmeta.arithmetic import add_bias, first_maximum, portable, product, quotient, times
+from jaxmeta.arithmetic import (
+    add_bias,
+    alone,
+    first_maximum,
+    portable,
+    product,
+    quotient,
+    root,
+    times,
+    tree_sum,
+)
 from jaxmeta.models.convolution import convolve, convolve_blocks, strided
 from jaxmeta.models.initializers import lecun_normal
 
@@ -102,6 +116,78 @@ class ConvReluPool(Conv):
             )
         largest = first_maximum(convolve_blocks(x, kernel))
         return nn.relu(add_bias(largest, bias)).transpose(2, 0, 1, 3)
+
+
+class BatchNorm(nn.Module):
+    """`flax.linen.BatchNorm`: float32[..., features] -> the same, each feature with mean 0 and
+    variance 1 over all other axes, times "scale", plus "bias".
+
+    Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
+    Covariate Shift", 2015. Averages of means and variances are kept in the collection
+    "batch_stats", for `use_running_average`.
+    """
+
+    momentum: float = 0.99
+    epsilon: float = 1e-5
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, use_running_average: bool) -> jax.Array:
+        shape = x.shape[-1:]
+        scale = self.param("scale", nn.initializers.ones_init(), shape, jnp.float32)
+        bias = self.param("bias", zeros, shape, jnp.float32)
+        mean = self.variable("batch_stats", "mean", jnp.zeros, shape, jnp.float32)
+        variance = self.variable("batch_stats", "var", jnp.ones, shape, jnp.float32)
+        rows = x.reshape(-1, *shape)
+        if use_running_average:
+            by = _one_over_deviation(variance.value[None], self.epsilon)
+            y = times(rows - mean.value[None], by)
+            return add_bias(alone(times(y, scale[None])), bias).reshape(x.shape)
+        found: Any = normalize(self.epsilon, rows, scale, bias)
+        if not self.is_initializing():
+            rate = np.float32(1 - self.momentum)
+            for average, new in zip((mean, variance), found[1:], strict=True):
+                average.value += times(lax.stop_gradient(new) - average.value, rate)
+        return found[0].reshape(x.shape)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def normalize(
+    epsilon: float, x: jax.Array, scale: jax.Array, bias: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Each column with mean 0 and variance 1, times scale, plus bias; and the means and variances,
+    without derivatives: float32[n, features] -> the same, float32[features], float32[features]."""
+    return _normalize_forward(epsilon, x, scale, bias)[0]
+
+
+def _normalize_forward(epsilon, x, scale, bias):
+    mean = _mean(x)
+    centred = x - mean
+    variance = _mean(alone(times(centred, centred)))
+    by = _one_over_deviation(variance, epsilon)
+    normal = times(centred, by)
+    y = add_bias(alone(times(normal, scale[None])), bias)
+    return (y, mean[0], variance[0]), (normal, times(by, scale[None]))
+
+
+def _normalize_backward(epsilon, residuals, cotangents):
+    """Ioffe and Szegedy, section 3."""
+    del epsilon
+    (normal, by), g = residuals, cotangents[0]
+    along = alone(times(g, normal))
+    dx = times((g - _mean(g)) - alone(times(normal, _mean(along))), by)
+    return dx, tree_sum(along), tree_sum(g)
+
+
+normalize.defvjp(_normalize_forward, _normalize_backward)
+
+
+def _mean(x: jax.Array) -> jax.Array:
+    """Over the rows: [n, features] -> [1, features]."""
+    return times(tree_sum(x), np.float32(1 / len(x)))[None]
+
+
+def _one_over_deviation(variance: jax.Array, epsilon: float) -> jax.Array:
+    return quotient(1, root(variance + np.float32(epsilon)))
 
 
 class Dropout(nn.Module):

@@ -23,7 +23,7 @@ from jax import lax
 
 from jaxmeta import keys
 from jaxmeta.arithmetic import cross_entropy, product, tree_sum
-from jaxmeta.models.layers import Conv, ConvReluPool, Dense, Dropout, max_pool
+from jaxmeta.models.layers import Conv, ConvReluPool, Dense, Dropout, max_pool, normalize
 from jaxmeta.models.poster import PosterNet
 from jaxmeta.supervised.optimizers import adam
 
@@ -202,6 +202,25 @@ class Strided(nn.Module):
 @pytest.mark.slow
 def test_strides_give_the_same_bits_in_lanes() -> None:
     trainings = Trainings(Strided, batch=6, side=12)
+    assert trainings.vmap(2) == trainings.alone(2, trainings.scan)
+
+
+class Normed(nn.Module):
+    """Statistics of mini-batches; what is kept of them comes by the same means."""
+
+    keep: jax.Array
+
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        x = Conv(6, (3, 3), 2)(x)
+        scale, bias = (self.param(n, nn.initializers.normal(1), (6,)) for n in ("scale", "bias"))
+        x = nn.relu(normalize(1e-5, x.reshape(-1, 6), scale, bias)[0]).reshape(x.shape)
+        x = Dropout(1 - self.keep)(x.reshape(len(x), -1), deterministic=not train)
+        return Dense(10)(x)
+
+
+def test_batch_statistics_give_the_same_bits_in_lanes() -> None:
+    trainings = Trainings(Normed, batch=6, side=8)
     assert trainings.vmap(2) == trainings.alone(2, trainings.scan)
 
 

@@ -236,6 +236,30 @@ def test_dense_is_flaxs() -> None:
     assert_alike(ours.apply, theirs.apply, x, params)
 
 
+@pytest.mark.parametrize("shape", [(6, 5), (3, 4, 5, 2), (7, 1)])
+def test_batch_norm_is_flaxs(shape: tuple[int, ...]) -> None:
+    """In training, what it keeps of that, and afterwards."""
+    x = 3 * draw(*shape) + 2
+    ours, theirs = layers.BatchNorm(momentum=0.9), nn.BatchNorm(momentum=0.9)
+    first = jax.tree.map(lambda a: a + draw(*a.shape, seed=4) / 9, theirs.init(KEY, x, False))
+    chex.assert_trees_all_equal_shapes(first, ours.init(KEY, x, use_running_average=False))
+
+    def trained(module):
+        def apply(params, x):
+            variables = {**first, "params": params}
+            of = {"use_running_average": False, "mutable": ["batch_stats"]}
+            return module.apply(variables, x, **of)[0]
+
+        return apply
+
+    assert_alike(trained(ours), trained(theirs), x, first["params"], 1e-4)
+    of = {"use_running_average": False, "mutable": ["batch_stats"]}
+    kept = [module.apply(first, x, **of)[1] for module in (ours, theirs)]
+    chex.assert_trees_all_close(*kept, rtol=1e-5)
+    after = [module.apply(first, x, use_running_average=True) for module in (ours, theirs)]
+    chex.assert_trees_all_close(*after, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("window", [(2, 2), (3, 2), (1, 1)])
 def test_max_pool_is_flaxs(window: tuple[int, int]) -> None:
     assert_alike(
