@@ -1,6 +1,7 @@
 """What Train_N needs on accelerators that are not here: it is compiled for them, and never run.
 
     make accelerators        experiments/results/accelerators.json and accelerators.md
+    make accelerators ARGS="--arithmetic portable --tasks mnist"
 
 Each built-in task at 1, 16 and 64 lanes, all at once, compiled for NVIDIA's H100 and B200 and for
 Google's TPU v5e and v6e by the compilers of their own packages. Of each: seconds to compile on this
@@ -28,6 +29,7 @@ from jax.sharding import SingleDeviceSharding
 
 from experiments import compiled
 from jaxmeta import keys, tasks
+from jaxmeta.arithmetic import ARITHMETICS, FAST, PORTABLE, computing_in
 from jaxmeta.record.environment import versions
 from jaxmeta.training import Lanes, Program
 from jaxmeta.training.order import inner
@@ -50,6 +52,7 @@ class Target(NamedTuple):
       bandwidth: bytes per second of the memory.
       flops: of a dense product per second, in what JAX makes of float32 there by default: TF32 on
         a GPU, one pass of bfloat16 on a TPU.
+      int8: operations of a dense product of int8 per second, which portable arithmetic is made of.
       cores, clock, l2, version: of a GPU: multiprocessors, GHz, bytes of cache, and the major
         number of its compute capability.
     """
@@ -58,6 +61,7 @@ class Target(NamedTuple):
     memory: float
     bandwidth: float
     flops: float
+    int8: float
     cores: int = 0
     clock: float = 0
     l2: int = 0
@@ -65,10 +69,12 @@ class Target(NamedTuple):
 
 
 TARGETS = {
-    "h100": Target("NVIDIA H100 SXM", 84942979072, 3.35e12, 495e12, 132, 1.98, 52428800, 9),
-    "b200": Target("NVIDIA B200", 191514411008, 7.67e12, 1.1e15, 148, 1.965, 132644864, 10),
-    "v5e": Target("TPU v5e", 16 * 2**30, 819e9, 197e12),
-    "v6e": Target("TPU v6e", 32 * 2**30, 1.64e12, 918e12),
+    "h100": Target(
+        "NVIDIA H100 SXM", 84942979072, 3.35e12, 495e12, 1.979e15, 132, 1.98, 52428800, 9
+    ),
+    "b200": Target("NVIDIA B200", 191514411008, 7.67e12, 1.1e15, 4.5e15, 148, 1.965, 132644864, 10),
+    "v5e": Target("TPU v5e", 16 * 2**30, 819e9, 197e12, 394e12),
+    "v6e": Target("TPU v6e", 32 * 2**30, 1.64e12, 918e12, 1.836e15),
 }
 
 
@@ -135,12 +141,14 @@ def _product(numbers: Any) -> int:
     return total
 
 
-def measure(name: str, task_name: str, width: int) -> dict[str, Any]:
+def measure(name: str, task_name: str, width: int, arithmetic: str) -> dict[str, Any]:
     """Train_N of a task compiled for a device; in a process of its own."""
     at, platform = device(name)
     task = tasks.make(task_name)
     lanes = Lanes(width, "vmap")
-    program = Program(task, task.training, traced=["learning_rate"], lanes=lanes)
+    program = Program(
+        task, task.training, traced=["learning_rate"], lanes=lanes, arithmetic=arithmetic
+    )
     stack, key_data, values, until = program.abstract_stack()
 
     def here(tree: Any) -> Any:
@@ -151,10 +159,11 @@ def measure(name: str, task_name: str, width: int) -> dict[str, Any]:
 
     data = program.data["train"], program.data["validation"]
     arguments = here((stack, key_data, values, until, *data))
-    traced = jax.jit(program._go_on, donate_argnums=0).trace(*arguments)
-    lowered = traced.lower(lowering_platforms=(platform,))
-    started, used = time.perf_counter(), time.process_time()
-    done = lowered.compile(CUDA if platform == "cuda" else {})
+    with computing_in(arithmetic):
+        traced = jax.jit(program._go_on, donate_argnums=0).trace(*arguments)
+        lowered = traced.lower(lowering_platforms=(platform,))
+        started, used = time.perf_counter(), time.process_time()
+        done = lowered.compile(CUDA if platform == "cuda" else {})
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - used
     memory, text = done.memory_analysis(), done.as_text()
     assert memory and text
@@ -163,16 +172,17 @@ def measure(name: str, task_name: str, width: int) -> dict[str, Any]:
         key = jax.random.wrap_key_data(key_data, impl=keys.IMPL)
         return task.epoch(key, n, {**program.constants, **values}, state, train)  # pyright: ignore[reportArgumentType]
 
-    one_epoch = jax.make_jaxpr(jax.vmap(epoch, (0, 0, 0, 0, None)))(
-        key_data, until, values, stack.state, data[0]
-    )
+    with computing_in(arithmetic):
+        one_epoch = jax.make_jaxpr(jax.vmap(epoch, (0, 0, 0, 0, None)))(
+            key_data, until, values, stack.state, data[0]
+        )
     step, of_step = compiled.step(text, task.train.examples), flops(one_epoch.jaxpr, platform)
     target = TARGETS[name]
-    by_flops, by_bytes = of_step / target.flops, step.bytes / target.bandwidth
+    rate = target.int8 if arithmetic == PORTABLE else target.flops
+    by_flops, by_bytes = of_step / rate, step.bytes / target.bandwidth
     return {
         "compiled_for": target.name,
-        "task": task_name,
-        "lanes": width,
+        **_named(task_name, width, arithmetic),
         "seconds_to_compile": round(seconds, 1),
         "cpu_seconds_to_compile": round(cpu_seconds, 1),
         "arguments_mib": round(memory.argument_size_in_bytes / 2**20, 1),
@@ -184,6 +194,14 @@ def measure(name: str, task_name: str, width: int) -> dict[str, Any]:
         "mb_in_a_step": round(step.bytes / 1e6, 3),
         "roofline_us_a_step": round(1e6 * max(by_flops, by_bytes), 1),
         "bound_by": "flops" if by_flops > by_bytes else "traffic",
+    }
+
+
+def _named(task: str, width: int, arithmetic: str) -> dict[str, Any]:
+    """What a row is of."""
+    return {
+        "task": task if arithmetic == FAST else f"{task}, {arithmetic}",
+        "lanes": width,
     }
 
 
@@ -216,9 +234,9 @@ def in_a_process(*one: object) -> dict[str, Any]:
     command = [sys.executable, "-m", "experiments.accelerators", "--one", *map(str, one)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        name, task, lanes = one
+        name, task, lanes, arithmetic = map(str, one)
         said = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
-        named = {"compiled_for": TARGETS[str(name)].name, "task": task, "lanes": lanes}
+        named = {"compiled_for": TARGETS[name].name, **_named(task, int(lanes), arithmetic)}
         return {**named, "failed": said[:300]}
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -229,18 +247,19 @@ def main() -> int:
     parser.add_argument("--tasks", default=",".join(tasks.TASKS), help="by commas")
     parser.add_argument("--lanes", default="1,16,64", help="widths, by commas")
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--arithmetic", choices=ARITHMETICS, default=FAST)
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        name, task, width = options.one
-        print(json.dumps(measure(name, task, int(width))))
+        name, task, width, arithmetic = options.one
+        print(json.dumps(measure(name, task, int(width), arithmetic)))
         return 0
     options.out.parent.mkdir(parents=True, exist_ok=True)
     failed = False
     for name in options.devices.split(","):
         for task in options.tasks.split(","):
             for width in map(int, options.lanes.split(",")):
-                row = in_a_process(name, task, width)
+                row = in_a_process(name, task, width, options.arithmetic)
                 write(options.out, row)
                 print(table([row]).splitlines()[-1], flush=True)
                 failed |= "failed" in row or bool(row["not_deterministic"])
@@ -255,8 +274,9 @@ def write(out: Path, *rows: dict[str, Any]) -> None:
     named = {(r["task"], r["compiled_for"], int(r["lanes"])): r for r in [*kept, *rows]}
     devices = [target.name for target in TARGETS.values()]
 
-    def place(key: tuple[str, str, int]) -> tuple[int, int, int]:
-        return list(tasks.TASKS).index(key[0]), devices.index(key[1]), key[2]
+    def place(key: tuple[str, str, int]) -> tuple[int, str, int, int]:
+        task = key[0].partition(",")[0]
+        return list(tasks.TASKS).index(task), key[0], devices.index(key[1]), key[2]
 
     programs = [named[key] for key in sorted(named, key=place)]
     out.write_text(json.dumps({"versions": here, "programs": programs}, indent=1) + "\n")

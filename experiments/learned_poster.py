@@ -22,7 +22,7 @@ from jaxmeta import run as run_study
 from jaxmeta.learned.optimizer import learned
 from jaxmeta.tuning import PosterRule, ThreeWay
 
-IMAGES, TRAININGS, SEEDS, START = 1_000, 4, 3, 1e-4
+IMAGES, TRAININGS, START = 1_000, 4, 1e-4
 LINEAR = Space(learning_rate=Linear(1e-6, 1.0, 5e-5, start=START))
 TUNERS = {
     "the poster's tuner on Adam": PosterRule(LINEAR, i_max=TRAININGS, noprog_max=TRAININGS),
@@ -38,7 +38,7 @@ FREE = {
 }
 
 
-def run(home: Path, console: Console) -> dict[str, Any]:
+def run(home: Path, console: Console, seeds: int) -> dict[str, Any]:
     """Test accuracy in percent of each seed, by who trained and for how many steps."""
     shutil.rmtree(home, ignore_errors=True)
     task: Any = tasks.make("mnist", train_size=IMAGES)
@@ -54,7 +54,7 @@ def run(home: Path, console: Console) -> dict[str, Any]:
     with engine.start([Study(task, training=one).recipe()]) as runner:
         for name, tuner in TUNERS.items():
             scores = []
-            for seed in range(SEEDS):
+            for seed in range(seeds):
                 folder = home / f"{name.split()[0]}-{name.split()[1]}-{seed}"
                 run_study(Study(task, tuner, one, seed), folder)
                 budgets = {TRAININGS: TRAININGS * steps}
@@ -63,8 +63,8 @@ def run(home: Path, console: Console) -> dict[str, Any]:
     training = Training(TRAININGS, TRAININGS)
     for name, make in FREE.items():
         started = time.monotonic()
-        scores = [untuned(Study(task, training=training, seed=s), make) for s in range(SEEDS)]
-        seconds = (time.monotonic() - started) / (SEEDS * TRAININGS * steps)
+        scores = [untuned(Study(task, training=training, seed=s), make) for s in range(seeds)]
+        seconds = (time.monotonic() - started) / (seeds * TRAININGS * steps)
         note(name, TRAININGS * steps, scores, f"{seconds:.2f}")
     console.print(table)
     return said

@@ -2,6 +2,7 @@
 
     make learning-to-learn                                  everything anew, on two cores
     python -m experiments.learning_to_learn --use-shipped   tests (a) and (b) of what is shipped
+    python -m experiments.learning_to_learn --use-shipped --tests d --seeds 3
 
 Andrychowicz et al., "Learning to learn by gradient descent by gradient descent" (2016). For each of
 two families of functions, ten-dimensional quadratics and small networks that learn MNIST:
@@ -122,6 +123,7 @@ def main() -> int:
     parser.add_argument(
         "--tests", help="which, such as abcd; without it abcd, or ab of the shipped"
     )
+    parser.add_argument("--seeds", type=int, default=1, help="of test (d), some minutes each")
     parser.add_argument("--out", type=Path, default=Path("runs/learned"))
     options = parser.parse_args()
     started, console, home = time.monotonic(), Console(width=150), options.out
@@ -155,7 +157,7 @@ def main() -> int:
     if "d" in tests:
         trials, short, long, _ = LENGTHS["mnist"]
         before = STEPS * (trials * short * SHORT_ROUNDS + long * ROUNDS)
-        said["d"] = learned_poster.run(home / "poster", console)
+        said["d"] = learned_poster.run(home / "poster", console, options.seeds)
         console.print(f"beside them, the meta-training: {before:,} steps of 12x12 networks")
         minutes("the poster's network")
     (home / "results.json").write_text(json.dumps(said, indent=1) + "\n")
