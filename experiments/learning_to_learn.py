@@ -1,6 +1,6 @@
 """Learning to learn by gradient descent: an optimiser is trained, tuned by a tuner, and compared.
 
-    make learning-to-learn                                  everything anew, on two cores
+    make learning-to-learn                                  anew, with tests (a) to (c)
     python -m experiments.learning_to_learn --use-shipped   tests (a) and (b) of what is shipped
     python -m experiments.learning_to_learn --use-shipped --tests d --seeds 3
 
@@ -121,14 +121,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments.learning_to_learn")
     parser.add_argument("--use-shipped", action="store_true", help="train nothing; tests (a), (b)")
     parser.add_argument(
-        "--tests", help="which, such as abcd; without it abcd, or ab of the shipped"
+        "--tests", help="which, such as abcd; without it abc, or ab of the shipped"
     )
     parser.add_argument("--seeds", type=int, default=1, help="of test (d), some minutes each")
     parser.add_argument("--out", type=Path, default=Path("runs/learned"))
     options = parser.parse_args()
     started, console, home = time.monotonic(), Console(width=150), options.out
     home.mkdir(parents=True, exist_ok=True)
-    tests = options.tests or ("ab" if options.use_shipped else "abcd")
+    tests = options.tests or ("ab" if options.use_shipped else "abc")
     said: dict[str, Any] = {}
 
     def minutes(part: str) -> None:
