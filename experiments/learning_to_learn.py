@@ -120,9 +120,7 @@ def trained(name: str, home: Path) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments.learning_to_learn")
     parser.add_argument("--use-shipped", action="store_true", help="train nothing; tests (a), (b)")
-    parser.add_argument(
-        "--tests", help="which, such as abcd; without it abc, or ab of the shipped"
-    )
+    parser.add_argument("--tests", help="which, such as abcd; without it abc, or ab of the shipped")
     parser.add_argument("--seeds", type=int, default=1, help="of test (d), some minutes each")
     parser.add_argument("--out", type=Path, default=Path("runs/learned"))
     options = parser.parse_args()

@@ -41,8 +41,9 @@ def searched() -> list[str]:
     study imports its worker must find, and nothing new."""
     folders = set()
     for name, module in list(sys.modules.items()):
-        if file := getattr(module, "__file__", None):
-            folder, file = os.path.split(os.path.abspath(file))
+        file = getattr(module, "__file__", None) or ""
+        if os.path.isabs(file):  # any that was found on a path is
+            folder, file = os.path.split(file)
             for _ in range(name.count(".") + file.startswith("__init__.")):
                 folder = os.path.dirname(folder)
             folders.add(folder)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import jax.numpy as jnp
 import numpy as np
@@ -147,6 +148,8 @@ def test_a_worker_takes_nothing_from_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "study")
     monkeypatch.setattr(sys, "path", ["", str(tmp_path / "study"), *sys.path, str(tmp_path)])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setitem(sys.modules, "a.b", types.ModuleType("a.b"))
+    monkeypatch.setattr(sys.modules["a.b"], "__file__", "b.py", raising=False)
     assert str(tmp_path / "study") not in sending.searched()
     assert str(tmp_path) not in sending.searched()  # nothing was imported from there yet
     importlib.import_module("found")
