@@ -92,7 +92,7 @@ def by_name(home):
     return {name: (folder / NAME).read_bytes() for name, folder in folders(home).items()}
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_tasks_have_the_journals_that_they_have_by_themselves(tasks_alone, tmp_path, workers):
     with pytest.raises(KeyboardInterrupt):
         several.run(of_tasks(), tmp_path, Means(workers, keep_weights=False), Impatient(6))

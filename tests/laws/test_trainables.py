@@ -185,7 +185,11 @@ def test_the_data_are_the_same_each_time(task):
 
 
 @pytest.mark.parametrize(
-    "task", [pytest.param(n, marks=[pytest.mark.slow] if n == "crossroads" else []) for n in TASKS]
+    "task",
+    [
+        pytest.param(n, marks=[pytest.mark.slow] if n in ("crossroads", "mnist") else [])
+        for n in TASKS
+    ],
 )
 def test_training_lowers_the_loss_and_it_is_one_finite_float_an_example(task):
     """On a batch seen again and again; the learning rate is the task's business elsewhere."""

@@ -219,6 +219,7 @@ class Normed(nn.Module):
         return Dense(10)(x)
 
 
+@pytest.mark.slow
 def test_batch_statistics_give_the_same_bits_in_lanes() -> None:
     trainings = Trainings(Normed, batch=6, side=8)
     assert trainings.vmap(2) == trainings.alone(2, trainings.scan)

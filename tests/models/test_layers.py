@@ -213,7 +213,7 @@ def rounded_product(bits: int):
     return contract
 
 
-@pytest.mark.parametrize("bits", [7, 10])  # bfloat16, TF32
+@pytest.mark.parametrize("bits", [pytest.param(7, marks=pytest.mark.slow), 10])  # bfloat16, TF32
 def test_winograd_is_not_for_rounded_factors(monkeypatch, bits: int) -> None:
     """Why it is for CPUs alone: errors of the poster's second layer, as docs/accelerators.md."""
     x, kernel = jnp.abs(draw(8, 14, 14, 32)), draw(5, 5, 32, 64, seed=1) * 0.1
@@ -236,7 +236,9 @@ def test_dense_is_flaxs() -> None:
     assert_alike(ours.apply, theirs.apply, x, params)
 
 
-@pytest.mark.parametrize("shape", [(6, 5), (3, 4, 5, 2), (7, 1)])
+@pytest.mark.parametrize(
+    "shape", [(3, 4, 5, 2), *(pytest.param(of, marks=pytest.mark.slow) for of in ((6, 5), (7, 1)))]
+)
 def test_batch_norm_is_flaxs(shape: tuple[int, ...]) -> None:
     """In training, what it keeps of that, and afterwards."""
     x = 3 * draw(*shape) + 2
