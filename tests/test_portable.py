@@ -88,6 +88,52 @@ def test_a_contraction_is_as_exact_as_it_says(terms):
     assert (one == portably(lambda a: contract("ij,kj->ik", a, a), whole[:, order])).all()
 
 
+@pytest.mark.parametrize("terms", [exact.SHORT - 1, exact.SHORT + 1])
+@pytest.mark.parametrize(
+    ("subscripts", "rows", "columns"),
+    [
+        ("bi,io->bo", 3, 40),  # rows of the smaller one come first
+        ("bi,io->bo", 1, 4),
+        ("tp,po->to", 40, 3),  # they do not
+        ("tp,po->to", 40, 1),
+        ("bo,io->bi", 3, 40),
+        ("pt,to->po", 9, 40),
+        ("ij,j->i", 9, None),
+        ("j,j->", None, None),
+    ],
+)
+def test_every_way_to_a_contraction_has_the_same_bits(subscripts, rows, columns, terms):
+    """Of whole numbers, whose sums are exact."""
+    left, right = subscripts.partition("->")[0].split(",")
+    (over,) = set(left) & set(right)
+    sizes = [
+        [terms if letter == over else free for letter in letters]
+        for letters, free in ((left, rows), (right, columns))
+    ]
+    a, b = (
+        np.random.default_rng(n).integers(-(2**20), 2**20, size).astype(np.float32)
+        for n, size in enumerate(sizes)
+    )
+    found = portably(lambda a, b: contract(subscripts, a, b), a, b)
+    # What is left out stands three places and more below the highest.
+    digits = [
+        np.stack(portably(lambda x: exact.factor(x).parts, x)).astype(np.int64) for x in (a, b)
+    ]
+    wanted = sum(
+        np.einsum(subscripts, digits[0][m], digits[1][n - m]) * 2 ** (8 * (2 - n))
+        for n in range(3)
+        for m in range(n + 1)
+    )
+    unit = np.prod([portably(lambda x: exact.factor(x).unit, x) for x in (a, b)])
+    assert (found == (wanted * 2.0**-16 * unit).astype(np.float32)).all()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_entry_alone_is_a_factor_as_any(sign):
+    a = np.full((1, 1), 3 * sign, np.float32)
+    assert portably(lambda a: contract("ij,jk->ik", a, a), a) == 9
+
+
 def test_a_contraction_of_the_worst_digits_is_as_exact_as_it_says():
     """32, -128, -128 beside one entry that settles the unit: what is left out is largest."""
     a = np.full((1, 1000), (2**21 - 2**15 - 2**7) / 2**21, np.float32)

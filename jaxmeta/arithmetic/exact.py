@@ -36,7 +36,7 @@ SCOPE = "jaxmeta.arithmetic.exact"
 exactly = jax.named_scope(SCOPE)
 DIGITS = 3
 SHORT = 256  # terms, up to which one longer product takes less time than several
-LINE = 64  # terms: a product over a multiple of them takes half the time
+LINE = 64  # terms: a product over a multiple of them takes less time
 TERMS = 2**31 // 2**14 // DIGITS - 1  # products of two digits, in int32
 # ln 2 in 45 bits: its product with an exponent, of 8 bits, is exact.
 LN2 = float(np.round(np.log(2) * 2.0**45) * 2.0**-45)
@@ -110,7 +110,9 @@ def factor(x: jax.Array) -> Factor:
     """
     x = _underived(x)
     bits = lax.bitcast_convert_type(x, jnp.int32)  # those of |x| are in the order of |x|
-    largest = lax.reduce(bits, np.int32(0), _larger, range(x.ndim)).astype(jnp.int64) >> 23
+    largest = lax.reduce(bits, np.int32(0), _larger, range(x.ndim))
+    # Without the sign once more: of one entry alone XLA makes no reduction.
+    largest = (largest & 0x7FFFFFFF).astype(jnp.int64) >> 23
     up = 126 + 22 - largest
     # By two powers of two: one alone can be larger than any float32.
     half = up // 2
@@ -188,9 +190,10 @@ def _row_by_row(subscripts: str, first: Digits, second: Digits) -> list[jax.Arra
     inputs, output = subscripts.split("->")
     operands = zip(inputs.split(","), (first, second), strict=True)
     (few, rows), (many, digits) = sorted(operands, key=lambda operand: operand[1][0].size)
-    (free,) = set(few) - set(many)
-    one = rows[0].shape[few.index(free)] == 1  # XLA has no fast product for one row
-    if few.index(free) and not one:
+    free = "".join(letter for letter in few if letter not in many)
+    # XLA has no fast product for one row.
+    one = len(free) == 1 and rows[0].shape[few.index(free)] == 1
+    if free != few[0] and not one:
         return [
             reduce(
                 operator.add,

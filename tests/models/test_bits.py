@@ -199,12 +199,6 @@ class Strided(nn.Module):
         return Dense(10)(x)
 
 
-@pytest.mark.slow
-def test_strides_give_the_same_bits_in_lanes() -> None:
-    trainings = Trainings(Strided, batch=6, side=12)
-    assert trainings.vmap(2) == trainings.alone(2, trainings.scan)
-
-
 class Normed(nn.Module):
     """Statistics of mini-batches; what is kept of them comes by the same means."""
 
@@ -220,8 +214,9 @@ class Normed(nn.Module):
 
 
 @pytest.mark.slow
-def test_batch_statistics_give_the_same_bits_in_lanes() -> None:
-    trainings = Trainings(Normed, batch=6, side=8)
+@pytest.mark.parametrize(("net", "side"), [(Strided, 12), (Normed, 8)])
+def test_other_layers_give_the_same_bits_in_lanes(net: Net, side: int) -> None:
+    trainings = Trainings(net, batch=6, side=side)
     assert trainings.vmap(2) == trainings.alone(2, trainings.scan)
 
 
