@@ -3,14 +3,14 @@
 To the trainings of each earlier task t the same process is fitted as to a study's own; its mean is
 m_t. With the trust w_t that each has earned, the prior mean of a study is
 
-    m0(x) = 1/2 + sum_t w_t (m_t(x) - 1/2) / (sum_t w_t + 1/2)
+    m0(x) = 1/3 + sum_t w_t (m_t(x) - 1/3) / (sum_t w_t + 1/2)
     w_t = max(0, (con - dis + trust) / (con + dis + trust))^2
 
 where con pairs of the study's own trainings came out in the order in which m_t puts them, and dis
 the other way. A *portfolio* is the positions to try first: one of the largest sum_t m_t(x), then
 one by one those that raise sum_t max(best so far, m_t(x)) most, or have the largest sum_t m_t(x).
 
-Bounds: m_t - 1/2 is at most 16 in units of 1/SHARE, or 2**16, and cut to 2**13; w <= 2**10, so
+Bounds: m_t - 1/3 is at most 16 in units of 1/SHARE, or 2**16, and cut to 2**13; w <= 2**10, so
 sums over 64 tasks stay below 2**29; there are at most 500,000 pairs, and 2**10 of them are below
 2**29, and with the largest `trust` below 2**31.
 """
@@ -32,6 +32,7 @@ TASKS, TRAININGS = 64, 40  # the first 40 of a task: a tuner's later ones are al
 PORTFOLIO = 10
 TRUSTED = 1 << 10  # a trust of 1
 SHARE = 1 << 12  # all of a task's trainings, as a share of them
+MEAN = ONE // 3  # of the square of a share, when all shares are as likely
 LETTERS = 200  # of the name of a source, or of a word on what was left out
 
 
@@ -135,8 +136,10 @@ class Evidence:
       portfolio: int32[P, d], positions to try first.
     """
 
-    def __init__(self, space: Space, tasks: Sequence[Sequence[Row]]) -> None:
-        self.space, rows = space, [row for task in tasks for row in task]
+    def __init__(
+        self, space: Space, tasks: Sequence[Sequence[Row]], length: int = gaussian.LENGTH
+    ) -> None:
+        self.space, self.length, rows = space, length, [row for task in tasks for row in task]
         start = space.start
         filled = np.array(
             [[start[a] if k is None else k for a, k in enumerate(row.position)] for row in rows],
@@ -147,17 +150,17 @@ class Evidence:
         self.at = np.where(unknown, np.int32(UNKNOWN), here).astype(np.int32)
         self.alpha = np.zeros((len(tasks), len(rows)), np.int32)
         share = np.array([row.share for row in rows], np.int32)
-        wanted, begin = target(share) - ONE // 2, 0
+        wanted, begin = target(share) - MEAN, 0
         for t, task in enumerate(tasks):
             own = slice(begin, begin + len(task))
-            alpha = gaussian.fit(space.axes, self.at[own], wanted[own])
+            alpha = gaussian.fit(space.axes, self.at[own], wanted[own], length)
             self.alpha[t, own] = alpha
             begin += len(task)
         self._filled, self._here = filled, here
 
     def means(self, at: Array) -> Array:
-        """int32[T, n]: m_t - 1/2 at coordinates int32[n, d], in units of 1 / SHARE."""
-        k = gaussian.kernel(self.space.axes, self.at, at)
+        """int32[T, n]: m_t - 1/3 at coordinates int32[n, d], in units of 1 / SHARE."""
+        k = gaussian.kernel(self.space.axes, self.at, at, self.length)
         means = gaussian.product(self.alpha, k) // (ONE // SHARE)
         return xp.clip(means, -2 * SHARE, 2 * SHARE)
 
@@ -189,7 +192,7 @@ def trust(con: Array, dis: Array, given: int) -> Array:
 
 
 def mixed(trust: Array, means: Array) -> Array:
-    """m0 in units, int32[n], from the tasks' m_t - 1/2, int32[T, n]."""
+    """m0 in units, int32[n], from the tasks' m_t - 1/3, int32[T, n]."""
     total = trust.sum(dtype=np.int32) + TRUSTED // 2
     over = (trust[:, None] * means).sum(0, dtype=np.int32) // total
-    return ONE // 2 + over * (ONE // SHARE)
+    return MEAN + over * (ONE // SHARE)

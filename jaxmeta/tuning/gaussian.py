@@ -32,7 +32,7 @@ NOISE = round(0.1 * ONE)  # of a training, as a variance
 MOST = 1000  # trainings
 RANGE = 384  # the length of an ordered axis, in units of distance
 OTHER = 256  # another choice on an unordered axis is so far
-HALF = 768  # at this distance the kernel is a half
+LENGTH = 20  # percent of a range: at this distance, as a mean over all axes, the kernel is a half
 UNKNOWN = -1  # a coordinate that is not known is at no distance from any other
 CUT = 16 * ONE
 
@@ -60,12 +60,13 @@ def _lattice(axes: tuple[Axis, ...]) -> tuple[np.ndarray, ...]:
 
 
 @cache
-def _table(d: int) -> np.ndarray:
-    """The kernel by distance: ONE 2**(-distance / HALF), int32."""
-    return np.rint(ONE * 2.0 ** (-np.arange(d * RANGE + 1) / HALF)).astype(np.int32)
+def _table(d: int, length: int) -> np.ndarray:
+    """The kernel by the sum of `d` distances: ONE 2**(-mean distance / length), int32."""
+    mean = np.arange(d * RANGE + 1) / (d * RANGE)
+    return np.rint(ONE * 2.0 ** (-100 * mean / length)).astype(np.int32)
 
 
-def kernel(axes: Sequence[Axis], one: Array, other: Array) -> Array:
+def kernel(axes: Sequence[Axis], one: Array, other: Array, length: int = LENGTH) -> Array:
     """int32[n, m] in units, between coordinates int32[n, d] and int32[m, d]."""
     x, z = one[:, None], other[None]
     far = abs(x - z)
@@ -73,7 +74,7 @@ def kernel(axes: Sequence[Axis], one: Array, other: Array) -> Array:
     if not ordered.all():
         far = xp.where(ordered[None, None], far, xp.where(x == z, 0, OTHER))
     far = xp.where((x == UNKNOWN) | (z == UNKNOWN), 0, far).sum(-1)
-    return xp.take(_table(len(axes)), far)
+    return xp.take(_table(len(axes), length), far)
 
 
 def product(a: Array, b: Array) -> Array:
@@ -147,10 +148,10 @@ def weights(inverse: Array, t: Array) -> Array:
     return cut(product(inverse.T, cut(product(inverse, t))))
 
 
-def fit(axes: Sequence[Axis], at: Array, t: Array) -> Array:
+def fit(axes: Sequence[Axis], at: Array, t: Array, length: int = LENGTH) -> Array:
     """alpha of trainings that are all there, at coordinates int32[n, d]; on the host."""
     n = len(at)
-    k, inverse = kernel(axes, at, at), np.zeros((n, n), np.int32)
+    k, inverse = kernel(axes, at, at, length), np.zeros((n, n), np.int32)
     for i in range(n):
         here = np.where(np.arange(i + 1) < i, k[i, : i + 1], 0)
         inverse[i, : i + 1] = row(inverse[: i + 1, : i + 1], here, np.int32(i))

@@ -2,7 +2,8 @@
 
 A training's target is the square of the share of all trainings so far that it did better than (ties
 count half). To the targets a Gaussian process is fitted, in integers (`gaussian`), around a prior
-mean that earlier tasks give (`earlier`), or 1/2. Of 100 candidates the one with the largest
+mean that earlier tasks give (`earlier`), or 1/3, the mean of such targets. Of 100 candidates the
+one with the largest
 
     mean + optimism * deviation
 
@@ -29,7 +30,7 @@ from jaxmeta.space.axis import whole
 from jaxmeta.space.ranges import Range
 from jaxmeta.tuning import both, candidates, earlier, gaussian
 from jaxmeta.tuning.both import Array, ArrayLike, either, xp
-from jaxmeta.tuning.earlier import SHARE, Earlier, Evidence
+from jaxmeta.tuning.earlier import MEAN, SHARE, Earlier, Evidence
 from jaxmeta.tuning.gaussian import ONE
 from jaxmeta.tuning.options import put
 
@@ -81,12 +82,14 @@ class RankGP:
         thirds of it.
       keep: the best position is trained once more every so many decisions, from 1 to 1000; with a
         prior twice as often.
+      length: percent of a range, from 1 to 1000: at this distance, as a mean over all axes, the
+        kernel is a half.
       trust: how many pairs in its favour a prior is given beforehand, from 1 to 100,000.
       prior: what earlier tasks tell of this space, or None.
     """
 
     name: ClassVar[str] = "rank_gp"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     keys: ClassVar[str] = "paired"
 
     space: Space
@@ -94,6 +97,7 @@ class RankGP:
     drawn: int = 100
     optimism: int = 9
     keep: int = 20
+    length: int = gaussian.LENGTH
     trust: int = 10
     prior: Earlier | None = None
 
@@ -103,6 +107,7 @@ class RankGP:
         put(self, "drawn", whole("drawn", self.drawn, 10, 1000))
         put(self, "optimism", whole("optimism", self.optimism, 0, 100))
         put(self, "keep", whole("keep", self.keep, 1, gaussian.MOST))
+        put(self, "length", whole("length", self.length, 1, 1000))
         put(self, "trust", whole("trust", self.trust, 1, 100_000))
         if self.prior is not None:
             self.prior.check(self.space)
@@ -113,13 +118,16 @@ class RankGP:
 
     @cached_property
     def _evidence(self) -> Evidence | None:
-        return Evidence(self.space, self.prior.tasks) if self.prior else None
+        return Evidence(self.space, self.prior.tasks, self.length) if self.prior else None
 
     @property
     def portfolio(self) -> np.ndarray:
         """int32[P, d]: the positions that the prior would try first; none without one."""
         none = np.zeros((0, self.space.d), np.int32)
         return self._evidence.portfolio if self._evidence else none
+
+    def _kernel(self, one: Array, other: Array) -> Array:
+        return gaussian.kernel(self.space.axes, one, other, self.length)
 
     @property
     def _optimism(self) -> int:
@@ -176,7 +184,7 @@ class RankGP:
         positions = self._candidates(key, bases, distinct.astype(np.int32))
         at = gaussian.coordinates(self.space.axes, positions)
         here = gaussian.coordinates(self.space.axes, known)
-        k = xp.where(told[:, None], gaussian.kernel(self.space.axes, here, at), 0)
+        k = xp.where(told[:, None], self._kernel(here, at), 0)
         mean = self._prior_mean(state, at)
         mean = mean + gaussian.product(k.T, state.alpha[:n])
         deviation = gaussian.deviation(state.inverse[:n, :n], k)
@@ -209,7 +217,7 @@ class RankGP:
     def _prior_mean(self, state: State, at: Array) -> Array:
         """int32[n] in units, at coordinates int32[n, d]."""
         if not self._evidence:
-            return xp.int32(ONE // 2)
+            return xp.int32(MEAN)
         trust = earlier.trust(state.con, state.dis, self.trust)
         return earlier.mixed(trust, self._evidence.means(at))
 
@@ -224,13 +232,13 @@ class RankGP:
 
         at = gaussian.coordinates(self.space.axes, positions[:n])
         here = gaussian.coordinates(self.space.axes, state.position[None])
-        k = xp.where(told, gaussian.kernel(self.space.axes, here, at)[0], 0)
+        k = xp.where(told, self._kernel(here, at)[0], 0)
         row = gaussian.row(state.inverse[:n, :n], k, i)
         inverse = both.put(state.inverse, i, _filled(row, self.i_max))
 
         target = _targets(scores[:n], told, i + 1)
         trust, means, con, dis = state.con, state.means, state.con, state.dis
-        prior = xp.int32(ONE // 2)
+        prior = xp.int32(MEAN)
         if self._evidence:
             mine = self._evidence.means(here)[:, 0]
             means = both.put(means, i, mine)
