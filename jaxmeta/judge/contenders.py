@@ -16,7 +16,7 @@ from jaxmeta.judge import halving, host, runner
 from jaxmeta.judge.landscape import Landscape
 from jaxmeta.score import to_float
 from jaxmeta.space import Linear, Log, Space
-from jaxmeta.tuning import Grid, PosterRule, Random, ThreeWay, Tuner
+from jaxmeta.tuning import Grid, PosterRule, Random, RankGP, ThreeWay, Tuner
 from jaxmeta.tuning.optuna_search import NEEDS, OptunaSearch
 
 BUDGETS = (2, 5, 10, 20, 40)
@@ -166,6 +166,10 @@ def three_way(lr0: float, low: float, high: float, **change) -> Tuner:
     return ThreeWay(space, i_max=ASKS, **change)
 
 
+def rank_gp(lr0: float, low: float, high: float) -> Tuner:
+    return RankGP(Space(learning_rate=Log(low, high, 0.1, start=lr0)), ASKS)
+
+
 def ours(name: str, replicates: int = 1, **change) -> Contender:
     """`three_way` with these of its options changed, and so many trainings a decision."""
     make = partial(three_way, **change)
@@ -193,6 +197,7 @@ def all_contenders(slices: int, gp: int) -> tuple[list[Contender], list[str]]:
     return [
         ours("three_way"),
         Contender("random", partial(walk, _random, TRAININGS, False)),
+        Contender("rank_gp", partial(walk, rank_gp, ASKS, False)),
         *there,
         Contender("grid", grid),
         Contender("ASHA", partial(asha, slices), slices, curves=True),

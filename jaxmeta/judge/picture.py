@@ -1,5 +1,6 @@
 """The leaderboard as a picture: regret against trainings, as PNG and SVG."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,12 +79,19 @@ def figure(boards: Boards) -> "Figure":
     return fig
 
 
+def logarithmic(ax: "Axes", budgets: Sequence[int]) -> None:
+    """Both axes, with plain numbers: what a picture says is never parsed as a formula."""
+    ax.set(xscale="log", yscale="log")
+    ax.set_xticks(budgets, labels=map(str, budgets))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
+
+
 def _panel(
     ax: "Axes", title: str, lines: dict[str, Line], styles: dict[str, tuple[str, str, str]]
 ) -> None:
     ax.set_title(title, fontsize=10.5)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+    logarithmic(ax, BUDGETS)
     for name, line in lines.items():
         colour, marker, dash = styles[name]
         medians = [max(line.regret[budget][0], LEAST) for budget in BUDGETS]
@@ -101,6 +109,4 @@ def _panel(
     ours = next(iter(lines.values()))
     low, high = ([max(ours.regret[b][q], LEAST) for b in BUDGETS] for q in (1, 2))
     ax.fill_between(BUDGETS, low, high, color=STYLES[0][0], alpha=0.12, lw=0)
-    ax.set_xticks(BUDGETS, labels=map(str, BUDGETS))
-    ax.minorticks_off()
     ax.set_xlabel("trainings")

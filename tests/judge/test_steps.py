@@ -102,6 +102,9 @@ def test_the_command_writes_the_same_bytes_again(folder, tmp_path, monkeypatch):
         assert cli.main([*words, "--out", str(tmp_path / workers)]) == 0
         texts.append((tmp_path / workers / "leaderboard_steps_report.txt").read_bytes())
     assert texts[0] == texts[1] and b"random, rival" in texts[0]
+    drawn = (tmp_path / "1" / "leaderboard_steps_report.svg").read_text()
+    assert "<!-- 0.1 -->" in drawn and "10^" not in drawn and "<!-- median pruner -->" not in drawn
+    assert "<!-- rival -->" in drawn and "<!-- whole trainings -->" in drawn
 
 
 def test_an_interval_holds_its_middle():

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxmeta.judge.joint.contenders import BUDGETS
-from jaxmeta.judge.picture import LEAST, STYLES
+from jaxmeta.judge.picture import LEAST, STYLES, logarithmic
 from jaxmeta.report.picture import save
 
 if TYPE_CHECKING:
@@ -41,10 +41,9 @@ def figure(boards: Boards) -> "Figure":
                 lw=2.6 if _bare(name) == plain[0] else 1.2,
                 label=name,
             )
-        ax.set(xscale="log", yscale="log", xlabel="trainings")
+        logarithmic(ax, BUDGETS)
+        ax.set_xlabel("trainings")
         ax.set_title(title, fontsize=10.5)
-        ax.set_xticks(BUDGETS, labels=map(str, BUDGETS))
-        ax.minorticks_off()
     panels[0].set_ylabel("mean over data sets of the median regret")
     handles, labels = panels[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="lower center", ncols=4, frameon=False)

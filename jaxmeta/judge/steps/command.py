@@ -19,7 +19,7 @@ Results = dict[str, dict[str, Ran]]
 def main(
     folder: Path, split: str, seed: int, grid: bool, studies: int, workers: int, out: Path
 ) -> None:
-    """Judge and print.
+    """Judge, print, and draw the leaderboard.
 
     Args:
       folder: with DeepOBS's curves, see `curves`.
@@ -28,7 +28,7 @@ def main(
       grid: of the rules' settings, on random search; else the leaderboard.
       studies: of each contender on each problem.
       workers: processes; 0: as many as there are cores.
-      out: the folder for what is printed.
+      out: the folder for what is printed and for the picture.
 
     Raises:
       ValueError: no curves there, or fewer than one study.
@@ -47,11 +47,16 @@ def main(
         *_errors(found),
     ]
     if not grid:
-        rows += [*_board(found), *_differences(found, names)]
+        rows += [*_board(_means(found)), *_differences(found, names)]
     text = "\n".join(rows)
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{what}_{split}.txt").write_text(text)
     print(text)
+    if not grid:
+        from jaxmeta.judge.steps import picture
+
+        for path in picture.draw(_means(found), out, f"{what}_{split}"):
+            print(path)
     print(f"digest: {hashlib.sha256(text.encode()).hexdigest()}")
 
 
@@ -92,14 +97,21 @@ def _errors(found: Results) -> list[str]:
     ]
 
 
-def _board(found: Results) -> list[str]:
+def _means(found: Results) -> dict[str, list[float]]:
+    """Mean regret over problems and studies, by contender, after each budget."""
+    return {
+        name: np.mean([ran.regret.mean(0) for ran in of.values()], axis=0).tolist()
+        for name, of in found.items()
+    }
+
+
+def _board(means: dict[str, list[float]]) -> list[str]:
     rows = [
         "mean regret after the steps of so many whole trainings; 1 is the median training",
         "",
         f"{'':<30}" + "".join(f"{budget:>8}" for budget in BUDGETS),
     ]
-    for name, of in found.items():
-        mean = np.mean([ran.regret.mean(0) for ran in of.values()], axis=0)
+    for name, mean in means.items():
         rows.append(f"{name:<30}" + "".join(f"{m:>8.3f}" for m in mean))
     return [*rows, ""]
 
