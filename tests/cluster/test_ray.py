@@ -115,6 +115,15 @@ def test_the_journal_is_that_of_a_laptop(design, nodes, laptop, tmp_path):
     assert workers_alive() == []
 
 
+def test_what_is_stopped_early_is_what_a_laptop_stops(nodes, laptop, tmp_path):
+    study = ["tune", "spirals", "--tuner", "random", "--i-max", "6", "--keys", "paired",
+             "--stop-early", "rival:first=20,share=100", "--epochs", "10"]  # fmt: skip
+    finish(jaxmeta(*study, "--out", tmp_path / "a", "--engine", nodes.engine))
+    journal = (tmp_path / "a" / NAME).read_bytes()
+    assert journal == laptop(study)
+    assert b'"stopped":true' in journal
+
+
 def test_one_at_a_time_and_a_number_of_workers(nodes, laptop, tmp_path):
     for n, more in enumerate((["--lookahead", "0"], ["--workers", "1"])):
         finish(jaxmeta(*SHORT, "--out", tmp_path / str(n), "--engine", nodes.engine, *more))
