@@ -1,7 +1,7 @@
 """What earlier tasks tell of a space: their trainings, at its positions, and a mean made of them.
 
-To the trainings of each earlier task t the same process is fitted as to a study's own; its mean is
-m_t. With the trust w_t that each has earned, the prior mean of a study is
+To the trainings of each earlier task t a process is fitted as to a study's own, but a smoother one,
+since what carries over to another task is how it goes on the whole; its mean is m_t. With the trust w_t that each has earned, the prior mean of a study is
 
     m0(x) = 1/3 + sum_t w_t (m_t(x) - 1/3) / (sum_t w_t + 1/2)
     w_t = max(0, (con - dis + trust) / (con + dis + trust))^2
@@ -32,6 +32,7 @@ TASKS, TRAININGS = 64, 40  # the first 40 of a task: a tuner's later ones are al
 PORTFOLIO = 10
 TRUSTED = 1 << 10  # a trust of 1
 SHARE = 1 << 12  # all of a task's trainings, as a share of them
+SMOOTH = 100  # percent of a range, the length of the kernel here
 MEAN = ONE // 3  # of the square of a share, when all shares are as likely
 LETTERS = 200  # of the name of a source, or of a word on what was left out
 
@@ -136,10 +137,8 @@ class Evidence:
       portfolio: int32[P, d], positions to try first.
     """
 
-    def __init__(
-        self, space: Space, tasks: Sequence[Sequence[Row]], length: int = gaussian.LENGTH
-    ) -> None:
-        self.space, self.length, rows = space, length, [row for task in tasks for row in task]
+    def __init__(self, space: Space, tasks: Sequence[Sequence[Row]]) -> None:
+        self.space, rows = space, [row for task in tasks for row in task]
         start = space.start
         filled = np.array(
             [[start[a] if k is None else k for a, k in enumerate(row.position)] for row in rows],
@@ -153,14 +152,14 @@ class Evidence:
         wanted, begin = target(share) - MEAN, 0
         for t, task in enumerate(tasks):
             own = slice(begin, begin + len(task))
-            alpha = gaussian.fit(space.axes, self.at[own], wanted[own], length)
+            alpha = gaussian.fit(space.axes, self.at[own], wanted[own], SMOOTH)
             self.alpha[t, own] = alpha
             begin += len(task)
         self._filled, self._here = filled, here
 
     def means(self, at: Array) -> Array:
         """int32[T, n]: m_t - 1/3 at coordinates int32[n, d], in units of 1 / SHARE."""
-        k = gaussian.kernel(self.space.axes, self.at, at, self.length)
+        k = gaussian.kernel(self.space.axes, self.at, at, SMOOTH)
         means = gaussian.product(self.alpha, k) // (ONE // SHARE)
         return xp.clip(means, -2 * SHARE, 2 * SHARE)
 

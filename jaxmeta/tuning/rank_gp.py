@@ -83,7 +83,7 @@ class RankGP:
       keep: the best position is trained once more every so many decisions, from 1 to 1000; with a
         prior twice as often.
       length: percent of a range, from 1 to 1000: at this distance, as a mean over all axes, the
-        kernel is a half.
+        kernel of the study's own trainings is a half.
       trust: how many pairs in its favour a prior is given beforehand, from 1 to 100,000.
       prior: what earlier tasks tell of this space, or None.
     """
@@ -118,7 +118,7 @@ class RankGP:
 
     @cached_property
     def _evidence(self) -> Evidence | None:
-        return Evidence(self.space, self.prior.tasks, self.length) if self.prior else None
+        return Evidence(self.space, self.prior.tasks) if self.prior else None
 
     @property
     def portfolio(self) -> np.ndarray:
