@@ -1,7 +1,8 @@
 """What earlier tasks tell of a space: their trainings, at its positions, and a mean made of them.
 
-To the trainings of each earlier task t a process is fitted as to a study's own, but a smoother one,
-since what carries over to another task is how it goes on the whole; its mean is m_t. With the trust w_t that each has earned, the prior mean of a study is
+To the trainings of each earlier task t a process is fitted as to a study's own, but a smoother
+one, since what carries over to another task is how it goes on the whole; its mean is m_t. With the
+trust w_t that each has earned, the prior mean of a study is
 
     m0(x) = 1/3 + sum_t w_t (m_t(x) - 1/3) / (sum_t w_t + 1/2)
     w_t = max(0, (con - dis + trust) / (con + dis + trust))^2
