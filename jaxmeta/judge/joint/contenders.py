@@ -200,10 +200,7 @@ ABLATION = [
     _part("never again", keep=1000),
     _part("again four times as often", keep=5),
     _part("with a prior", "others"),
-    _part("prior, trusted for ever", "others", trust=100_000),
+    _part("prior, for ever", "others", trust=100_000),
     *(_part(f"prior: {kind}", kind) for kind in records.KINDS[1:]),
-    *(
-        _part(f"prior: {kind}, trusted for ever", kind, trust=100_000)
-        for kind in records.KINDS[1:4]
-    ),
+    *(_part(f"prior: {kind}, for ever", kind, trust=100_000) for kind in records.KINDS[1:4]),
 ]
