@@ -72,6 +72,16 @@ def test_the_kernel_is_one_at_no_distance_and_falls_with_it():
     ).all()
 
 
+@pytest.mark.parametrize("d", [1, 2, 9])
+@pytest.mark.parametrize(("length", "part"), [(20, 1 / 5), (50, 1 / 2), (100, 1)])
+def test_the_kernel_is_a_half_at_its_length_for_any_number_of_axes(d, length, part):
+    axes = Space(**{f"x{n}": Linear(0.0, 1.0, 0.1) for n in range(d)}).axes
+    low, high = np.array([axis.bounds for axis in axes], np.int32).T
+    moved = low + np.round((high - low) * part).astype(np.int32)
+    one, other = (gaussian.coordinates(axes, at[None]) for at in (low, moved))
+    assert abs(int(gaussian.kernel(axes, one, other, length)[0, 0]) - ONE // 2) < ONE // 50
+
+
 def trained(n, spread, seed):
     """Coordinates of n trainings near one place, the kernel, M, and random targets."""
     draw = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ import pytest
 from jaxmeta import tuning
 from jaxmeta.score import DIVERGED
 from jaxmeta.space import Choice, Linear, Log, Space, Values
-from jaxmeta.tuning import RankGP, Walk, candidates
+from jaxmeta.tuning import RankGP, Walk, candidates, gaussian
 from jaxmeta.tuning.earlier import SHARE, Earlier, Evidence, Row, trust
 from jaxmeta.tuning.gaussian import ONE
 
@@ -144,6 +144,14 @@ def test_the_portfolio_covers_tasks_that_want_different_things():
     ]
     both = Evidence(SPACE, tasks).portfolio.tolist()
     assert [20, 5, 0] in both and [-20, 0, 2] in both
+
+
+def test_an_earlier_task_is_read_more_smoothly_than_the_studys_own_trainings():
+    told = Evidence(SPACE, [[Row((20, 0, 0), 4096)]])
+    at = gaussian.coordinates(SPACE.axes, np.array([[20, 0, 0], [0, 0, 0]]))
+    near, away = told.means(at)[0].tolist()
+    own = int(gaussian.kernel(SPACE.axes, at[:1], at[1:])[0, 0])
+    assert 0 < away < near and away * ONE > 1.3 * own * near
 
 
 def test_decisions_are_those_of_version_2():
