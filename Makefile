@@ -93,13 +93,14 @@ bench-engines: venv ## what an engine costs beside the trainings, and how much t
 	$(PY) -m experiments.bench_engines
 	$(PY) -m experiments.bench_driver
 
-judge: venv ## tuners on benchmark tables: the leaderboard, its picture and digest, the ablation
-	$(VENV)/bin/jaxmeta judge
-	$(VENV)/bin/jaxmeta judge --split develop --ablation
+judge: venv ## tuners on benchmark tables: the leaderboard, its picture and digest, the ablation; ARGS="--slices 60"
+	$(VENV)/bin/jaxmeta judge $(ARGS)
+	$(VENV)/bin/jaxmeta judge --split develop --ablation $(ARGS)
 
 judge-axes: venv ## tuners on all hyperparameters of the tables, with and without priors; SLOW=3 for slow rivals
-	$(VENV)/bin/jaxmeta judge --axes --slow $(or $(SLOW),0)
-	$(VENV)/bin/jaxmeta judge --axes --split develop --ablation
+	$(VENV)/bin/jaxmeta judge --axes --studies 12 --slow $(or $(SLOW),0) --slow-trainings 100
+	$(VENV)/bin/jaxmeta judge --axes --studies 12 --split develop --ablation
+	$(PY) -m experiments.likely
 
 judge-steps: venv ## tuners by training steps, with and without stopping early: make judge-steps DATA=FOLDER
 	$(VENV)/bin/jaxmeta judge --deepobs $(DATA) --split develop --ablation --studies 100

@@ -148,7 +148,7 @@ def weights(inverse: Array, t: Array) -> Array:
     return cut(product(inverse.T, cut(product(inverse, t))))
 
 
-def fit(axes: Sequence[Axis], at: Array, t: Array, length: int = LENGTH) -> Array:
+def fit(axes: Sequence[Axis], at: Array, t: Array, length: int) -> Array:
     """alpha of trainings that are all there, at coordinates int32[n, d]; on the host."""
     n = len(at)
     k, inverse = kernel(axes, at, at, length), np.zeros((n, n), np.int32)
