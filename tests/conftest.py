@@ -4,6 +4,7 @@ The number of devices is left alone: forcing more of them enlarges XLA's thread 
 changes the bits. Tests that need several devices start a process of their own.
 """
 
+import json
 import os
 import tempfile
 
@@ -33,6 +34,7 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 
 import jaxmeta  # noqa: E402, F401  pins XLA's thread pool, which must happen before JAX starts
+from jaxmeta.record.diff import differences  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
@@ -47,3 +49,33 @@ DRAW = {"laws", "supervised", "training"}
 @pytest.fixture(autouse=True, scope="module")
 def no_key_is_used_twice(request):
     jax.config.update("jax_debug_key_reuse", not DRAW.isdisjoint(request.path.parts))
+
+
+def pytest_assertrepr_compare(op, left, right):
+    """Where journals part that should be the same, by name where there are several."""
+    left, right = (
+        {"": x} if isinstance(x, bytes) else dict(enumerate(x)) if isinstance(x, list) else x
+        for x in (left, right)
+    )
+    if op != "==" or not (isinstance(left, dict) and isinstance(right, dict)):
+        return None
+    names = [name for name in {**left, **right} if left.get(name) != right.get(name)]
+    pairs = {name: (left.get(name, b""), right.get(name, b"")) for name in names}
+    if not all(
+        isinstance(x, bytes) and x[:6] in (b"", b'{"prev') for pair in pairs.values() for x in pair
+    ):
+        return None
+    said = ["journals that are the same"]
+    for name, pair in pairs.items():
+        lines = [[_line(line) for line in whole.splitlines()] for whole in pair]
+        said += [f"{name}: {len(lines[0])} lines and {len(lines[1])}"]
+        for n, (a, b) in enumerate(zip(*lines, strict=False)):
+            said += [f"{name}, line {n}, {part[:300]}" for part in differences(a, b)]
+    return said
+
+
+def _line(text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"no line": repr(text)}
