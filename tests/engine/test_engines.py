@@ -299,14 +299,8 @@ def several(n) -> list[Job]:
     return [job(VARIANTS, Trial(0, i, (i % 5, i % 2, i // 2 % 2), 0)) for i in range(n)]
 
 
-@pytest.mark.parametrize(
-    "engine",
-    [
-        pytest.param("3 lanes in turn", marks=pytest.mark.slow),
-        "3 lanes at once",
-        pytest.param("2 workers", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow  # tests/test_study.py has a study of several variants
+@pytest.mark.parametrize("engine", ["3 lanes in turn", "3 lanes at once", "2 workers"])
 def test_trials_of_several_variants_are_what_they_are_alone(engine):
     """Whatever else is in the lanes: a program for each variant, and none twice."""
     study = Study(tasks.make("spirals", train_size=300), VARIANTS.tuner, Training(2, 2))

@@ -45,8 +45,8 @@ CONSTANTS = {
 }
 
 
-# These networks take long to compile; tests/models/test_bits.py has a small one's lanes.
-SLOW = {"mnist", "steering", "crossroads"}
+# These take long to compile; tests/models/test_bits.py has a small network's lanes.
+SLOW = {"mnist", "steering", "crossroads", "meta-training"}
 
 
 @pytest.fixture(
@@ -186,10 +186,7 @@ def test_the_data_are_the_same_each_time(task):
 
 @pytest.mark.parametrize(
     "task",
-    [
-        pytest.param(n, marks=[pytest.mark.slow] if n in ("crossroads", "mnist") else [])
-        for n in TASKS
-    ],
+    [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in TASKS],
 )
 def test_training_lowers_the_loss_and_it_is_one_finite_float_an_example(task):
     """On a batch seen again and again; the learning rate is the task's business elsewhere."""

@@ -94,6 +94,7 @@ def test_drawn_coordinates_give_the_meta_gradient_on_average():
     close([leaf.mean(0) for leaf in of_part], whole, 0.05)
 
 
+@pytest.mark.slow
 def test_meta_training_learns_to_minimise_quadratics():
     """In seconds the mean final loss falls to less than half; the first epoch is the control."""
     made = meta.meta_training("quadratics", quadratics(), side_by_side=32, rounds=10, held_out=32)

@@ -220,12 +220,11 @@ def test_other_layers_give_the_same_bits_in_lanes(net: Net, side: int) -> None:
     assert trainings.vmap(2) == trainings.alone(2, trainings.scan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("net", "optimizer", "lanes"),
-    [
-        pytest.param(Plain, adam, 2, id="layers"),
-        pytest.param(small, optax.adam, 1, id="adam", marks=pytest.mark.slow),
-    ],
+    [(Plain, adam, 2), (small, optax.adam, 1)],
+    ids=["layers", "adam"],
 )
 def test_control_the_plain_forms_are_not(net: Net, optimizer: Any, lanes: int) -> None:
     plain = Trainings(net, batch=6, side=8, optimizer=optimizer)
