@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxmeta import keys
 from jaxmeta.learned import gradient, lstm, meta
