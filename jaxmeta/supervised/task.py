@@ -1,6 +1,7 @@
 """The built-in trainable: a network learns from examples, in shuffled mini-batches."""
 
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -174,7 +175,7 @@ class Task:
         steps = values["steps_per_epoch"] or examples // batch
         one_over_batch = np.float32(1 / batch)
         # Lanes in turn: a TPU's compiler takes twice as long for a sort of many lanes.
-        shuffled = sequential_vmap(partial(jax.random.permutation, x=examples))
+        shuffled = sequential_vmap(partial(permutation, n=examples))
         order = shuffled(keys.derive(key, "order", n))
         first_step = n * steps
 
@@ -245,6 +246,22 @@ class Task:
     def _optimizer(self, values: Mapping[str, Any]) -> optax.GradientTransformation:
         make = self.optimizers[values["optimizer"]]
         return make(**given(make, values))
+
+
+def permutation(key: jax.Array, n: int) -> jax.Array:
+    """`jax.random.permutation(key, n)`, bit for bit, int32[n].
+
+    The numbers are sorted by random keys of 32 bits, and again by others, since keys can be equal.
+    Here the sorts are one in a loop: a TPU's compiler takes several seconds for each."""
+
+    def by_random_keys(_, carry):
+        key, order = carry
+        key, drawn = jax.random.split(key)
+        _, order = lax.sort_key_val(jax.random.bits(drawn, (n,), jnp.uint32), order)
+        return key, order
+
+    sorts = math.ceil(3 * math.log(n) / math.log(2**32 - 1))
+    return lax.fori_loop(0, sorts, by_random_keys, (key, jnp.arange(n, dtype=jnp.int32)))[1]
 
 
 def scale(x: Any) -> Any:

@@ -19,11 +19,20 @@ from jaxmeta.models.network import Network, Source
 from jaxmeta.space import Choice, Linear, Log, Space, Values
 from jaxmeta.supervised import Task, arrays, classification, regression
 from jaxmeta.supervised.regularizers import STRENGTHS, resolve
+from jaxmeta.supervised.task import permutation
 from jaxmeta.training import Program, Training, admit, train
 
 KEY = keys.training(keys.root(0), 0, 0)
 DRAW = np.random.default_rng(0)
 TWO = Training(2, 2)
+
+
+@pytest.mark.parametrize("n", [1, 2, 1625, 1626, 50_000])  # from 1,626 on it sorts twice
+def test_the_order_is_jaxs_permutation(n):
+    for seed in range(3):
+        order = jax.jit(partial(permutation, n=n))(keys.root(seed))
+        assert order.dtype == jnp.int32
+        np.testing.assert_array_equal(order, jax.random.permutation(keys.root(seed), n))
 
 
 class Net(nn.Module):
