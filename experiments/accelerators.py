@@ -13,6 +13,7 @@ its traffic. What a device does with it, its speed and its bits, nobody sees so.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -230,14 +231,15 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def in_a_process(*one: object) -> dict[str, Any]:
-    """What `measure` gives; or what the compiler said last, when it could not."""
+    """What `measure` gives; or the first line of the error that ended it."""
     command = [sys.executable, "-m", "experiments.accelerators", "--one", *map(str, one)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         name, task, lanes, arithmetic = map(str, one)
-        said = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
+        said = done.stderr.strip().splitlines() or ["nothing said"]
+        errors = [line for line in said if re.match(r"[\w.]+(Error|Exception): ", line)]
         named = {"compiled_for": TARGETS[name].name, **_named(task, int(lanes), arithmetic)}
-        return {**named, "failed": said[:300]}
+        return {**named, "failed": (errors or said)[-1][:300]}
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -262,8 +264,15 @@ def main() -> int:
                 row = in_a_process(name, task, width, options.arithmetic)
                 write(options.out, row)
                 print(table([row]).splitlines()[-1], flush=True)
-                failed |= "failed" in row or bool(row["not_deterministic"])
+                failed |= is_wrong(row)
     return int(failed)
+
+
+def is_wrong(row: dict[str, Any]) -> bool:
+    """Whether a row is an error; that a device has too little memory is a result."""
+    if "failed" in row:
+        return "RESOURCE_EXHAUSTED" not in row["failed"]
+    return bool(row["not_deterministic"])
 
 
 def write(out: Path, *rows: dict[str, Any]) -> None:

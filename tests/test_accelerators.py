@@ -155,3 +155,23 @@ def test_a_compiled_program(device, package):
     found = accelerators.in_a_process(device, "spirals", 2)
     assert found.get("not_deterministic") == []
     assert found["kernels_in_a_step"] > 0
+
+
+@pytest.mark.parametrize(
+    ("row", "wrong"),
+    [
+        ({"not_deterministic": []}, False),
+        ({"not_deterministic": ["scatter"]}, True),
+        ({"failed": "JaxRuntimeError: RESOURCE_EXHAUSTED: 17.10G exceeds 15.75G"}, False),
+        ({"failed": "ModuleNotFoundError: No module named 'libtpu'"}, True),
+    ],
+)
+def test_a_device_that_is_too_small_is_a_result(row, wrong):
+    assert accelerators.is_wrong(row) is wrong
+
+
+def test_what_failed_is_the_errors_own_line(monkeypatch):
+    """Of a process whose traceback ends in more lines: a device that nobody makes."""
+    monkeypatch.setitem(accelerators.TARGETS, "none", accelerators.TARGETS["v5e"])
+    row = accelerators.in_a_process("none", "spirals", 1, "fast")
+    assert row["failed"] == "KeyError: 'none'" and accelerators.is_wrong(row)
