@@ -53,25 +53,31 @@ def no_key_is_used_twice(request):
 
 def pytest_assertrepr_compare(op, left, right):
     """Where journals part that should be the same, by name where there are several."""
-    left, right = (
-        {"": x} if isinstance(x, bytes) else dict(enumerate(x)) if isinstance(x, list) else x
-        for x in (left, right)
-    )
-    if op != "==" or not (isinstance(left, dict) and isinstance(right, dict)):
-        return None
-    names = [name for name in {**left, **right} if left.get(name) != right.get(name)]
-    pairs = {name: (left.get(name, b""), right.get(name, b"")) for name in names}
-    if not all(
-        isinstance(x, bytes) and x[:6] in (b"", b'{"prev') for pair in pairs.values() for x in pair
-    ):
+    left, right = _named(left), _named(right)
+    if op != "==" or left is None or right is None:
         return None
     said = ["journals that are the same"]
-    for name, pair in pairs.items():
-        lines = [[_line(line) for line in whole.splitlines()] for whole in pair]
-        said += [f"{name}: {len(lines[0])} lines and {len(lines[1])}"]
-        for n, (a, b) in enumerate(zip(*lines, strict=False)):
-            said += [f"{name}, line {n}, {part[:300]}" for part in differences(a, b)]
+    for name in [*left, *(name for name in right if name not in left)]:
+        one, other = left.get(name, []), right.get(name, [])
+        if one != other:
+            said += [f"{name}: {len(one)} lines and {len(other)}"]
+        for n, (a, b) in enumerate(zip(one, other, strict=False)):
+            parts = [part for part in differences(a, b) if not part.startswith("prev:")]
+            said += [f"{name}, line {n}, {part[:300]}" for part in parts]
     return said
+
+
+def _named(journals):
+    """The lines of each journal, by its name or number; None where there is something else."""
+    if isinstance(journals, bytes | list):
+        journals = dict(enumerate([journals] if isinstance(journals, bytes) else journals))
+    if not isinstance(journals, dict) or not all(map(_is_journal, journals.values())):
+        return None
+    return {name: [_line(line) for line in x.splitlines()] for name, x in journals.items()}
+
+
+def _is_journal(x):
+    return isinstance(x, bytes) and x.startswith(b'{"prev"')
 
 
 def _line(text):
