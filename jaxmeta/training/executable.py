@@ -22,7 +22,7 @@ class Executable:
 
     Attributes:
       written: the program as JAX wrote it, StableHLO.
-      compiled: the program as XLA compiled it, without what says where in which file it was
+      compiled: the program as XLA compiled it, without names, what says where in which file it was
         written, and in how many parts its loops run.
       threads: the size of XLA's thread pool, or "any" where it changes no bit.
       memory: the bytes that a run takes on the device: arguments, results, temporaries and code.
@@ -38,7 +38,7 @@ class Executable:
         self.memory: int = _memory(self._run.memory_analysis())
         self._device = device
         self.written: str = lowered.as_text()
-        self.compiled: str = _unlocated(text)
+        self.compiled: str = _nameless(text)
         platform = device.platform if device else jax.default_backend()
         fixed = arithmetic == PORTABLE or platform != "cpu"
         self.threads: str = "any" if fixed else threads(traced.jaxpr, text)
@@ -71,11 +71,15 @@ def _memory(found: Any) -> int:
     return taken + found.temp_size_in_bytes + found.generated_code_size_in_bytes
 
 
-def _unlocated(hlo: str) -> str:
+def _nameless(hlo: str) -> str:
     """The text of a compiled program without what says where in which file it was written, and in
-    how many parts its loops run: that goes by the number of threads."""
+    how many parts its loops run: that goes by the number of threads. Names become numbers, since
+    JAX's cache gives a program with those of whoever compiled it first."""
     tables = ("FileNames", "FunctionNames", "FileLocations", "StackFrames")
     parts = [part for part in hlo.split("\n\n") if not part.startswith(tables)]
     text = re.sub(r", metadata=\{[^}]*\}", "", "\n\n".join(parts))
     text = re.sub(r'"outer_dimension_partitions":\[[^]]*\],?', "", text)
-    return text.replace(", backend_config={}", "")
+    text = text.replace(", backend_config={}", "")
+    text = re.sub(r"^((?:ENTRY )?%[\w.-]+) \(.*\) -> ", r"\1 -> ", text, flags=re.MULTILINE)
+    numbers: dict[str, str] = {}
+    return re.sub(r"%[\w.-]+", lambda name: numbers.setdefault(name[0], f"%{len(numbers)}"), text)

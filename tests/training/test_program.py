@@ -8,6 +8,7 @@ import pytest
 
 from jaxmeta import keys, score, tasks
 from jaxmeta.training import Program, Programs, Training, train, trainable, variant
+from jaxmeta.training.executable import Executable
 
 KEY = keys.training(keys.root(0), 0, 0)
 RATE = {"learning_rate": 0.01}
@@ -205,6 +206,27 @@ def test_a_traced_value_never_compiles_and_a_static_one_once(monkeypatch):
     before = len(made.names)
     again = [trial(**static, **traced) for static in statics for traced in floats]
     assert again == results and len(made.names) == before
+
+
+def test_names_in_the_source_are_no_part_of_a_compiled_program():
+    """JAX's cache takes programs that differ by names alone for one, and gives one's text."""
+
+    def one(x, y):
+        return jnp.sin(x) @ y
+
+    def other(a, b):
+        return jnp.sin(a) @ b
+
+    def swapped(x, y):
+        return jnp.sin(y) @ x
+
+    square = jax.ShapeDtypeStruct((8, 8), jnp.float32)
+    made = []
+    for function in (one, other, swapped):
+        function.__name__ = "same"
+        made.append(Executable(jax.jit(function), None, square, square))
+    assert made[0].written == made[1].written != made[2].written
+    assert made[0].compiled == made[1].compiled != made[2].compiled
 
 
 def test_a_variant_is_its_static_values_and_the_names_of_the_others():
