@@ -236,10 +236,8 @@ def in_a_process(*one: object) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         name, task, lanes, arithmetic = map(str, one)
-        said = done.stderr.strip().splitlines() or ["nothing said"]
-        errors = [line for line in said if re.match(r"[\w.]+(Error|Exception): ", line)]
         named = {"compiled_for": TARGETS[name].name, **_named(task, int(lanes), arithmetic)}
-        return {**named, "failed": (errors or said)[-1][:300]}
+        return {**named, "failed": error_of(done.stderr)}
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -266,6 +264,13 @@ def main() -> int:
                 print(table([row]).splitlines()[-1], flush=True)
                 failed |= is_wrong(row)
     return int(failed)
+
+
+def error_of(stderr: str) -> str:
+    """The first line of the error that ended a process; a compiler says more behind it."""
+    said = stderr.strip().splitlines() or ["nothing said"]
+    errors = [line for line in said if re.match(r"[\w.]+(Error|Exception): ", line)]
+    return (errors or said)[-1][:300]
 
 
 def is_wrong(row: dict[str, Any]) -> bool:

@@ -152,7 +152,7 @@ def test_flops_are_those_of_the_platform():
 def test_a_compiled_program(device, package):
     if not importlib.util.find_spec(package):
         pytest.skip(f"{package} is not installed: make accelerators installs it")
-    found = accelerators.in_a_process(device, "spirals", 2)
+    found = accelerators.in_a_process(device, "spirals", 2, "fast")
     assert found.get("not_deterministic") == []
     assert found["kernels_in_a_step"] > 0
 
@@ -170,8 +170,27 @@ def test_a_device_that_is_too_small_is_a_result(row, wrong):
     assert accelerators.is_wrong(row) is wrong
 
 
-def test_what_failed_is_the_errors_own_line(monkeypatch):
-    """Of a process whose traceback ends in more lines: a device that nobody makes."""
+OUT_OF_MEMORY = """Traceback (most recent call last):
+  File "accelerators.py", line 1, in measure
+jax.errors.JaxRuntimeError: RESOURCE_EXHAUSTED: 17.10G exceeds 15.75G
+
+Reason: total hbm usage.
+See https://openxla.org for more details."""
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (OUT_OF_MEMORY, "jax.errors.JaxRuntimeError: RESOURCE_EXHAUSTED: 17.10G exceeds 15.75G"),
+        ("something\nKilled\n", "Killed"),
+        ("", "nothing said"),
+    ],
+)
+def test_what_failed_is_the_errors_own_line(said, error):
+    assert accelerators.error_of(said) == error
+
+
+def test_a_process_that_fails_is_a_row(monkeypatch):
     monkeypatch.setitem(accelerators.TARGETS, "none", accelerators.TARGETS["v5e"])
-    row = accelerators.in_a_process("none", "spirals", 1, "fast")
+    row = accelerators.in_a_process("none", "spirals", 1, "fast")  # the process knows no such one
     assert row["failed"] == "KeyError: 'none'" and accelerators.is_wrong(row)

@@ -252,7 +252,7 @@ def permutation(key: jax.Array, n: int) -> jax.Array:
     """`jax.random.permutation(key, n)`, bit for bit, int32[n].
 
     The numbers are sorted by random keys of 32 bits, and again by others, since keys can be equal.
-    Here the sorts are one in a loop: a TPU's compiler takes several seconds for each."""
+    Here the sorts are one in a loop: a TPU's compiler takes long for each."""
 
     def by_random_keys(_, carry):
         key, order = carry

@@ -106,6 +106,7 @@ def test_scan_vmap_and_plain_calls_agree(tuner):
         seen.append(said)
     alone = state, jax.tree.map(lambda *x: np.stack(x), *seen)
     chex.assert_trees_all_equal(jax.tree.map(lambda x: x[1], together), alone)
+    chex.assert_trees_all_equal(jax.jit(path)(told[1], begun), alone)
 
 
 def test_numpy_on_the_host_and_jax_under_jit_decide_the_same(tuner):
