@@ -1,5 +1,8 @@
 """Fixed-order float32: each operation against the plain one, and its order against the rule."""
 
+import re
+from functools import partial
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -8,6 +11,7 @@ import optax
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import lax
 
 from jaxmeta.arithmetic import add_bias, contract, cross_entropy, first_maximum, product, tree_sum
 
@@ -66,14 +70,48 @@ def test_a_nan_among_the_logits_is_seen_in_the_loss() -> None:
     )
 
 
-@pytest.mark.parametrize("batch", [1, 50, 450])
-def test_product_is_the_matrix_product(batch: int) -> None:
-    x, w, g = draw(batch, 30), draw(30, 20, seed=1), draw(batch, 20, seed=2)
+# The number of blocks of rows that a CPU takes the weights in.
+BLOCKS = [
+    (1, 30, 20, 1),
+    (50, 30, 20, 1),
+    (50, 2048, 640, 16),
+    (200, 2048, 640, 1),  # the blocks' products would be larger than the weights
+    (50, 2049, 640, 1),  # 3 blocks are too few, 683 too many
+]
+
+
+@pytest.mark.parametrize(("batch", "rows", "columns", "blocks"), BLOCKS)
+def test_product_is_the_matrix_product(batch: int, rows: int, columns: int, blocks: int) -> None:
+    x, w = draw(batch, rows), draw(rows, columns, seed=1)
+    g = draw(batch, columns, seed=2)
+    compiled = jax.jit(gradients).lower(x, w, g).compile()
+    y, dx, dw = compiled(x, w, g)
+    wide = np.float64(x), np.float64(w), np.float64(g)
+    np.testing.assert_allclose(y, wide[0] @ wide[1], rtol=1e-5, atol=4e-4)
+    np.testing.assert_allclose(dx, wide[2] @ wide[1].T, rtol=1e-5, atol=4e-4)
+    np.testing.assert_allclose(dw, wide[0].T @ wide[2], rtol=1e-5, atol=4e-4)
+    made = set(re.findall(r"= f32\[([\d,]*)\]\S* dot\(", compiled.as_text() or ""))
+    assert (f"{blocks},{batch},{columns}" in made) == (blocks > 1)
+    assert (f"{rows},{batch}" in made) == (blocks > 1)
+
+
+def gradients(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple[jax.Array, ...]:
     y, pull = jax.vjp(product, x, w)
-    np.testing.assert_allclose(y, x @ w, rtol=1e-5, atol=1e-4)
-    dx, dw = pull(g)
-    np.testing.assert_allclose(dx, g @ w.T, rtol=1e-5, atol=1e-4)
-    np.testing.assert_allclose(dw, x.T @ g, rtol=1e-5, atol=1e-4)
+    return y, *pull(g)
+
+
+@pytest.mark.parametrize(
+    ("batch", "rows", "columns"), [shape for *shape, _ in BLOCKS if shape[0] > 1]
+)
+def test_product_is_the_same_bits_everywhere(batch: int, rows: int, columns: int) -> None:
+    of = draw(2, batch, rows), draw(2, rows, columns, seed=1), draw(2, batch, columns, seed=2)
+    alone = [jax.jit(gradients)(*(a[k] for a in of)) for k in range(2)]
+    side_by_side = jax.jit(jax.vmap(gradients))(*of)
+    in_turn = jax.jit(partial(lax.map, lambda of: gradients(*of)))(of)
+    for k in range(2):
+        for ways in zip(alone[k], side_by_side, in_turn, strict=True):
+            np.testing.assert_array_equal(ways[1][k], ways[0])
+            np.testing.assert_array_equal(ways[2][k], ways[0])
 
 
 @pytest.mark.parametrize("over", [(0, 0), (0, None), (None, 0)])

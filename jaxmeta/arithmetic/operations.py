@@ -27,7 +27,9 @@ from jax.typing import ArrayLike
 from jaxmeta.arithmetic import exact
 from jaxmeta.arithmetic.mode import portable
 
-LARGE = np.float32(1e30)
+HUGE = np.float32(1e30)
+# Weights, of 4 bytes: more than a core's second cache holds, and what leaves room in it.
+LARGE, BLOCK = 2**20, 2**17
 
 
 def times(a: ArrayLike, b: ArrayLike) -> jax.Array:
@@ -42,9 +44,9 @@ def alone(product: jax.Array) -> jax.Array:
     """A product that is rounded before it is added.
 
     XLA contracts either product of a sum of two, as it likes, but looks through no minimum; of what
-    is as large as `LARGE` nothing is left. In portable arithmetic `times` is enough.
+    is as large as `HUGE` nothing is left. In portable arithmetic `times` is enough.
     """
-    return product if portable() else jnp.minimum(product, LARGE)
+    return product if portable() else jnp.minimum(product, HUGE)
 
 
 def quotient(a: ArrayLike, b: ArrayLike) -> jax.Array:
@@ -189,8 +191,19 @@ def _(size, batched, a, b):
 
 @jax.custom_vjp
 def product(x: jax.Array, w: jax.Array) -> jax.Array:
-    """x @ w: float32[B, in], float32[in, out] -> float32[B, out]."""
-    return contract("bi,io->bo", x, w)
+    """x @ w: float32[B, in], float32[in, out] -> float32[B, out].
+
+    On a CPU many weights are taken in blocks of rows, whose products are added by halving.
+    """
+    blocks, plain = _blocks(x, w), partial(contract, "bi,io->bo")
+
+    def in_blocks(x, w):
+        x = x.reshape(len(x), blocks, -1).swapaxes(0, 1)
+        return tree_sum(contract("nbi,nio->nbo", x, w.reshape(blocks, -1, w.shape[1])))
+
+    if blocks == 1:
+        return plain(x, w)
+    return lax.platform_dependent(x, w, cpu=in_blocks, default=plain)
 
 
 def _product_forward(x, w):
@@ -199,8 +212,28 @@ def _product_forward(x, w):
 
 def _product_backward(residuals, g):
     x, w = residuals
+    plain = partial(contract, "bo,io->bi")
+
+    def from_rows(g, w):
+        # Between barriers: XLA would make `plain` of it, for which it copies w, transposed.
+        dx = contract("io,ob->ib", w, lax.optimization_barrier(g.T))
+        return lax.optimization_barrier(dx).T
+
+    many = _blocks(x, w) > 1
+    dx = lax.platform_dependent(g, w, cpu=from_rows, default=plain) if many else plain(g, w)
     # Without the barrier XLA takes the transposition into the product, and x as it lies.
-    return contract("bo,io->bi", g, w), contract("ib,bo->io", lax.optimization_barrier(x.T), g)
+    return dx, contract("ib,bo->io", lax.optimization_barrier(x.T), g)
+
+
+def _blocks(x, w):
+    """In how many blocks of rows `product` takes w: 1 if all of it stays in a core's second cache,
+    if the blocks' products would be larger than w, if no number of equal blocks is right, or if the
+    batch has any size, as in an export."""
+    batch = x.shape[0]
+    if portable() or w.size <= LARGE or not isinstance(batch, int):
+        return 1
+    numbers = (n for n in range(2, len(w) // batch + 1) if len(w) % n == 0)
+    return next((n for n in numbers if w.size // n <= BLOCK), 1)
 
 
 product.defvjp(_product_forward, _product_backward)

@@ -10,6 +10,8 @@ from jaxmeta.arithmetic import FAST, PORTABLE, computing_in
 from jaxmeta.training import portable
 from jaxmeta.training.order import threads
 
+IN_ORDER = "xla_cpu_copy_insertion_use_region_analysis"
+
 
 class Executable:
     """`function` compiled for the shapes and dtypes of `arguments`, pytrees of arrays or shapes.
@@ -33,7 +35,7 @@ class Executable:
         with here, computing_in(arithmetic):
             traced = trace(function, *arguments, arithmetic=arithmetic)
             lowered = traced.lower()
-            self._run = lowered.compile()
+            self._run = _compile(lowered)
         text = self._run.as_text() or ""
         self.memory: int = _memory(self._run.memory_analysis())
         self._device = device
@@ -61,6 +63,17 @@ def trace(function: Any, *arguments: Any, arithmetic: str = FAST) -> Any:
         if arithmetic == PORTABLE:
             portable.check(traced.jaxpr)
     return traced
+
+
+def _compile(lowered: Any) -> Any:
+    """Without the copies that XLA makes for a CPU where it does not look at the order of what reads
+    and what writes: of all weights, in each step, if they are read for a gradient."""
+    try:
+        return lowered.compile({IN_ORDER: True})
+    except jax.errors.JaxRuntimeError as error:
+        if IN_ORDER not in str(error):
+            raise
+        return lowered.compile()  # a JAX that has no such option
 
 
 def _memory(found: Any) -> int:
