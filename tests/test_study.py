@@ -208,7 +208,7 @@ def test_a_users_own_network_and_arrays_twice_the_same(tmp_path, net):
     ("change", "sentence"),
     [
         (lambda x, y: (x, y[:-1]), "as many targets as inputs"),
-        (lambda x, y: (x[:0], y[:0]), "validation must leave some"),
+        (lambda x, y: (x[:0], y[:0]), "got 0; add some"),
         (lambda x, y: (np.where(x > 2, np.nan, x), y), "finite"),
         (lambda x, y: (x, y - 1), "labels"),
     ],
@@ -218,6 +218,19 @@ def test_bad_arrays_are_met_at_the_door(change, sentence):
     y = (x[:, 0] > 0).astype(int)
     with pytest.raises(ValueError, match=sentence):
         jaxmeta.arrays("bad", *change(x, y), test=(x, y))
+
+
+@pytest.mark.parametrize(
+    ("validation", "sentence"),
+    [(0, "from 1 to 399, got 0"), (400, "got 400"), (([], []), "integer")],
+)
+def test_validation_is_a_number_of_examples(validation, sentence):
+    x = np.random.default_rng(0).normal(size=(400, 2))
+    y = (x[:, 0] > 0).astype(int)
+    with pytest.raises(ValueError, match=sentence):
+        jaxmeta.arrays("bad", x, y, test=(x, y), validation=validation)
+    held_out = jaxmeta.arrays("good", x, y, test=(x, y), validation=np.int64(300)).validation
+    assert len(held_out.y) == 300
 
 
 def test_a_network_with_too_few_outputs_is_met_at_the_door(tmp_path):

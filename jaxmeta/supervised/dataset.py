@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxmeta.space.axis import whole
 from jaxmeta.training.data import digest
 
 
@@ -63,12 +64,13 @@ def arrays(
         training lacks.
     """
     examples = len(y)
-    held_out = max(1, examples // 12) if validation is None else validation
-    if not 0 < held_out < examples:
+    if examples < 2:
         raise ValueError(
-            f"validation must leave some of the {examples} examples for training, got {held_out}; "
-            "make it smaller"
+            f"there must be an example to train on and one for validation, got {examples}; add some"
         )
+    held_out = max(1, examples // 12)
+    if validation is not None:
+        held_out = whole("validation", validation, 1, examples - 1)
     pairs = {
         "train": _rows((x, y), slice(None, -held_out)),
         "validation": _rows((x, y), slice(-held_out, None)),
