@@ -240,7 +240,7 @@ def main() -> int:
     x = draw.integers(0, 256, (EXAMPLES, 28, 28, 1), np.uint8)
     y = draw.integers(0, 10, EXAMPLES, np.int32)
 
-    every = EXAMPLES // options.batch  # steps in a round
+    every: int = EXAMPLES // options.batch  # steps in a round
     steps = {"matrix product": 5, "flax": max(1, every // 4)}
     contenders: dict[str, Run] = {"jaxmeta": package(x, y, every, *of)}
     first = seconds(contenders["jaxmeta"], 0)
