@@ -1,5 +1,7 @@
 """Train_N: its loop on trainables whose every epoch is known beforehand, and on real small ones."""
 
+import re
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,8 @@ import numpy as np
 import pytest
 
 from jaxmeta import keys, score, tasks
-from jaxmeta.training import Program, Programs, Training, train, trainable, variant
+from jaxmeta.arithmetic import product
+from jaxmeta.training import Program, Programs, Training, executable, train, trainable, variant
 from jaxmeta.training.executable import Executable
 
 KEY = keys.training(keys.root(0), 0, 0)
@@ -227,6 +230,27 @@ def test_names_in_the_source_are_no_part_of_a_compiled_program():
         made.append(Executable(jax.jit(function), None, square, square))
     assert made[0].written == made[1].written != made[2].written
     assert made[0].compiled == made[1].compiled != made[2].compiled
+
+
+def test_no_step_copies_the_weights(monkeypatch):
+    """And a JAX that cannot be told so compiles the same numbers."""
+
+    def steps(w, x):
+        def step(w, x):
+            y, pull = jax.vjp(lambda x, w: jnp.sin(product(x, w)), x, w)
+            dx, dw = pull(y)
+            return w - dw, dx
+
+        return jax.lax.scan(step, w, x)
+
+    draw = np.random.default_rng(0)
+    of = draw.standard_normal((48, 64), np.float32), draw.standard_normal((3, 8, 48), np.float32)
+    told = Executable(jax.jit(steps), None, *of)
+    monkeypatch.setattr(executable, "IN_ORDER", "xla_cpu_not_in_this_release")
+    untold = Executable(jax.jit(steps), None, *of)
+    chex.assert_trees_all_equal(told(*of), untold(*of))
+    copies = [len(re.findall(r"f32\[48,64]\S* copy\(", made.compiled)) for made in (told, untold)]
+    assert copies[0] < copies[1], copies
 
 
 def test_a_variant_is_its_static_values_and_the_names_of_the_others():
