@@ -96,6 +96,12 @@ def test_product_is_the_matrix_product(batch: int, rows: int, columns: int, bloc
     assert (f"{rows},{batch}" in made) == (blocks > 1)
 
 
+def test_an_empty_batch_has_an_empty_product() -> None:
+    y, dx, dw = gradients(draw(0, 2048), draw(2048, 640, seed=1), draw(0, 640))
+    assert (y.shape, dx.shape) == ((0, 640), (0, 2048))
+    np.testing.assert_array_equal(dw, np.zeros((2048, 640)))
+
+
 def gradients(x: jax.Array, w: jax.Array, g: jax.Array) -> tuple[jax.Array, ...]:
     y, pull = jax.vjp(product, x, w)
     return y, *pull(g)

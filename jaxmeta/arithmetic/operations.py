@@ -28,7 +28,8 @@ from jaxmeta.arithmetic import exact
 from jaxmeta.arithmetic.mode import portable
 
 HUGE = np.float32(1e30)
-# Weights, of 4 bytes: more than a core's second cache holds, and what leaves room in it.
+# A matrix of more than LARGE weights is taken in blocks of at most BLOCK, half a MiB, which the
+# second cache of a core holds.
 LARGE, BLOCK = 2**20, 2**17
 
 
@@ -228,9 +229,9 @@ def _product_backward(residuals, g):
 def _blocks(x, w):
     """In how many blocks of rows `product` takes w: 1 if all of it stays in a core's second cache,
     if the blocks' products would be larger than w, if no number of equal blocks is right, or if the
-    batch has any size, as in an export."""
+    batch is empty or of any size, as in an export."""
     batch = x.shape[0]
-    if portable() or w.size <= LARGE or not isinstance(batch, int):
+    if portable() or w.size <= LARGE or not isinstance(batch, int) or batch == 0:
         return 1
     numbers = (n for n in range(2, len(w) // batch + 1) if len(w) % n == 0)
     return next((n for n in numbers if w.size // n <= BLOCK), 1)
