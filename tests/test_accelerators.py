@@ -98,7 +98,7 @@ def test_no_order_is_open_in_ours(task, platform):
     assert compiled.computations(text)  # the text was read
     if task == "mnist":  # a TPU has a unit for convolutions; nobody but a CPU has Winograd's tiles
         assert (" convolution(" in text) == (platform == "tpu")
-        assert "f32[2,36,32,64]" not in text
+        assert "f32[2,64,32,64]" not in text
 
 
 COMPILED = """\

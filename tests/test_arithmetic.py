@@ -35,7 +35,8 @@ def by_halving(numbers: list[np.float32]) -> np.float32:
 def test_tree_sum_adds_by_halving(n: int, axis: int) -> None:
     x = draw(n, 3, seed=n)
     expected = [by_halving(list(column)) for column in x.T]
-    np.testing.assert_array_equal(tree_sum(x if axis == 0 else x.T, axis), expected)
+    found = jax.jit(partial(tree_sum, axis=axis))(x if axis == 0 else x.T)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_tree_sum_can_be_differentiated() -> None:
@@ -50,7 +51,10 @@ def test_cross_entropy_is_optaxs(batch: int, classes: int) -> None:
     weights = draw(batch, seed=1)
 
     def weighted(loss):
-        return jax.value_and_grad(lambda logits: (loss(logits, labels) * weights).sum())(logits)
+        def total(logits):
+            return (loss(logits, labels) * weights).sum()
+
+        return jax.jit(jax.value_and_grad(total))(logits)
 
     expected = weighted(optax.softmax_cross_entropy_with_integer_labels)
     chex.assert_trees_all_close(weighted(cross_entropy), expected, rtol=1e-5, atol=1e-5)
@@ -93,7 +97,8 @@ def test_product_is_the_matrix_product(batch: int, rows: int, columns: int, bloc
     np.testing.assert_allclose(dw, wide[0].T @ wide[2], rtol=1e-5, atol=1e-4)
     made = set(re.findall(r"= f32\[([\d,]*)\]\S* dot\(", compiled.as_text() or ""))
     assert (f"{blocks},{batch},{columns}" in made) == (blocks > 1)
-    assert (f"{rows},{batch}" in made) == (blocks > 1)
+    in_vectors = -(-batch // 16) * 16
+    assert (f"{rows},{in_vectors}" in made) == (blocks > 1)
 
 
 def test_an_empty_batch_has_an_empty_product() -> None:

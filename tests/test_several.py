@@ -94,8 +94,9 @@ def by_name(home):
 
 @pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_tasks_have_the_journals_that_they_have_by_themselves(tasks_alone, tmp_path, workers):
+    """Begun in this process, and gone on with in it or in workers."""
     with pytest.raises(KeyboardInterrupt):
-        several.run(of_tasks(), tmp_path, Means(workers, keep_weights=False), Impatient(6))
+        several.run(of_tasks(), tmp_path, Means(keep_weights=False), Impatient(6))
     assert len(by_name(tmp_path)) == 4
     ends = several.resume(tmp_path, means=Means(workers, keep_weights=False))
     assert by_name(tmp_path) == tasks_alone and ends.keys() == tasks_alone.keys()

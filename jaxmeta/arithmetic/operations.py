@@ -31,6 +31,7 @@ HUGE = np.float32(1e30)
 # A matrix of more than LARGE weights is taken in blocks of at most BLOCK, half a MiB, which the
 # second cache of a core holds.
 LARGE, BLOCK = 2**20, 2**17
+VECTOR = 16  # numbers in a CPU's longest vectors
 
 
 def times(a: ArrayLike, b: ArrayLike) -> jax.Array:
@@ -216,9 +217,11 @@ def _product_backward(residuals, g):
     plain = partial(contract, "bo,io->bi")
 
     def from_rows(g, w):
-        # Between barriers: XLA would make `plain` of it, for which it copies w, transposed.
-        dx = contract("io,ob->ib", w, lax.optimization_barrier(g.T))
-        return lax.optimization_barrier(dx).T
+        # Columns that fill the CPU's vectors. Between barriers: XLA would make `plain` of it, for
+        # which it copies w, transposed.
+        g_t = jnp.pad(g.T, ((0, 0), (0, -len(g) % VECTOR)))
+        dx = contract("io,ob->ib", w, lax.optimization_barrier(g_t))
+        return lax.optimization_barrier(dx)[:, : len(g)].T
 
     many = _blocks(x, w) > 1
     dx = lax.platform_dependent(g, w, cpu=from_rows, default=plain) if many else plain(g, w)

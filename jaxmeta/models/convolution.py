@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxmeta.arithmetic import contract, factor, portable
+from jaxmeta.arithmetic import add_bias, contract, factor, first_maximum, portable
 from jaxmeta.models import winograd
 
 # From so many input channels on, Winograd's filtering is the faster one (5x5, on a CPU).
@@ -35,19 +35,40 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     patched = _joined(partial(by_patches, block))
     if portable():
         return patched(x, kernel)
-    on_cpu = _filtered if _wide(kernel) else patched
+
+    def filtered(x, kernel):
+        return winograd.join(_tiles(x, kernel))[:, : x.shape[1], : x.shape[2]]
+
+    on_cpu = filtered if _wide(kernel) else patched
     on_tpu = _joined(partial(by_xla, block))
     return _by_platform(x, kernel, cpu=on_cpu, tpu=on_tpu, default=patched)
 
 
-def convolve_blocks(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`convolve` before `join`, in blocks of 2x2; H and W even: float32[4, H/2, W/2, B, out]."""
-    patched = partial(by_patches, 2)
+def convolve_and_pool(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    """ReLU of the largest of each 2x2 outputs and the bias, H and W even.
+
+    float32[B, H, W, in], float32[k, k, in, out], float32[out] -> float32[B, H/2, W/2, out]. Of each
+    window the four outputs are computed side by side, so pooling moves no data; bias and ReLU,
+    which leave the order of numbers alone, follow it on a quarter of them.
+    """
+
+    def pooled(blocks):
+        """Windows at the first axis."""
+        return jax.nn.relu(add_bias(first_maximum(blocks), bias))
+
+    def patched(x, kernel):
+        return pooled(by_patches(2, x, kernel)).transpose(2, 0, 1, 3)
+
+    def by_xlas(x, kernel):
+        return pooled(by_xla(2, x, kernel)).transpose(2, 0, 1, 3)
+
+    def filtered(x, kernel):
+        return join(pooled(_tiles(x, kernel)))[:, : x.shape[1] // 2, : x.shape[2] // 2]
+
     if portable():  # Winograd's filtering is exact as well, with 14 bits of a factor, not 21
         return patched(x, kernel)
-    filtered = _wide(kernel) and winograd.outputs(len(kernel)) == 2
-    on_cpu = winograd.convolve if filtered else patched
-    return _by_platform(x, kernel, cpu=on_cpu, tpu=partial(by_xla, 2), default=patched)
+    on_cpu = filtered if _wide(kernel) else patched
+    return _by_platform(x, kernel, cpu=on_cpu, tpu=by_xlas, default=patched)
 
 
 def _by_platform(*of: jax.Array, **ways: Convolution) -> jax.Array:
@@ -58,19 +79,17 @@ def _by_platform(*of: jax.Array, **ways: Convolution) -> jax.Array:
 
 
 def _wide(kernel: jax.Array) -> bool:
-    return kernel.shape[0] in winograd.KERNELS and kernel.shape[2] >= CHANNELS
+    return kernel.shape[0] in winograd.POINTS and kernel.shape[2] >= CHANNELS
 
 
 def _joined(blocks: Convolution) -> Convolution:
     return lambda x, kernel: join(blocks(x, kernel))
 
 
-def _filtered(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def _tiles(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Winograd's filtering of images of any size: rows and columns are added to fill its tiles."""
-    height, width = x.shape[1:3]
-    m = winograd.outputs(len(kernel))
-    x = _padded(x, [(0, -height % m), (0, -width % m)])
-    return join(winograd.convolve(x, kernel))[:, :height, :width]
+    edges = [(0, -size % winograd.M) for size in x.shape[1:3]]
+    return winograd.convolve(_padded(x, edges), kernel)
 
 
 def by_xla(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:

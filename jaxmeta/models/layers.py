@@ -25,7 +25,7 @@ from jaxmeta.arithmetic import (
     times,
     tree_sum,
 )
-from jaxmeta.models.convolution import convolve, convolve_blocks, strided
+from jaxmeta.models.convolution import convolve, convolve_and_pool, strided
 from jaxmeta.models.initializers import lecun_normal
 
 zeros = nn.initializers.zeros_init()
@@ -95,11 +95,7 @@ class Conv(nn.Module):
 
 
 class ConvReluPool(Conv):
-    """`Conv`, ReLU and 2x2 `max_pool` in one: [B, H, W, in] -> [B, H/2, W/2, features].
-
-    The convolution computes the four outputs of a pooling window side by side, so pooling moves no
-    data; bias and ReLU, which leave the order of numbers alone, follow it on a quarter of them.
-    """
+    """`Conv`, ReLU and 2x2 `max_pool` in one: [B, H, W, in] -> [B, H/2, W/2, features]."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -114,8 +110,7 @@ class ConvReluPool(Conv):
                 f"ConvReluPool needs an even height and width, got {x.shape[1]}x{x.shape[2]}; "
                 "pad or crop the images"
             )
-        largest = first_maximum(convolve_blocks(x, kernel))
-        return nn.relu(add_bias(largest, bias)).transpose(2, 0, 1, 3)
+        return convolve_and_pool(x, kernel, bias)
 
 
 class BatchNorm(nn.Module):

@@ -85,7 +85,7 @@ def test_the_same_seed_and_scores_give_the_same_decisions_and_asking_twice_the_s
         assert steps.ask() == steps.ask()
 
 
-def test_scan_vmap_and_plain_calls_agree(tuner):
+def test_scan_vmap_and_single_calls_agree(tuner):
     root = keys.root(1)
 
     def step(state, at):
@@ -100,9 +100,9 @@ def test_scan_vmap_and_plain_calls_agree(tuner):
     told = jnp.array([scores(s, 3) for s in range(2)], jnp.int32)
     begun = jax.tree.map(jnp.asarray, tuner.init())
     together = jax.jit(jax.vmap(path, (0, None)))(told, begun)
-    state, seen = tuner.init(), []
-    for at in enumerate(told[1]):
-        state, said = step(state, at)
+    state, seen, one = begun, [], jax.jit(step)
+    for n in range(3):
+        state, said = one(state, (jnp.uint32(n), told[1][n]))
         seen.append(said)
     alone = state, jax.tree.map(lambda *x: np.stack(x), *seen)
     chex.assert_trees_all_equal(jax.tree.map(lambda x: x[1], together), alone)

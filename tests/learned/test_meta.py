@@ -1,5 +1,7 @@
 """Meta-training: its gradient against plain differentiation, its truncation, and that it learns."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,6 +27,7 @@ def drawn():
     return jax.vmap(lambda what, x: problem.loss(what, x, keys.root(0), ()), (0, 0)), what, x
 
 
+@partial(jax.jit, static_argnums=1)
 def unrolled(weights, losses, what, x, memory):
     """The sum of log losses over a stretch, the optimisee's gradients held constant."""
     total = 0.0
@@ -37,6 +40,7 @@ def unrolled(weights, losses, what, x, memory):
     return total, (x, memory)
 
 
+@partial(jax.jit, static_argnums=0)
 def recorded(losses, what, x, memory):
     """What the meta-gradient is made of, as a stretch leaves it."""
     slope = jax.grad(lambda x: losses(what, x).sum())
@@ -51,6 +55,11 @@ def recorded(losses, what, x, memory):
     return seen, gradient.slopes(values, after, 0.1)
 
 
+@partial(jax.jit, static_argnums=4)
+def meta_gradient(key, memory, seen, slopes, coordinates):
+    return gradient.meta_gradient(key, WEIGHTS, memory, seen, slopes, coordinates)
+
+
 def close(found, expected, rtol):
     size = max(float(jnp.abs(leaf).max()) for leaf in expected)
     for a, b in zip(found, expected, strict=True):
@@ -62,7 +71,7 @@ def test_the_meta_gradient_is_that_of_the_unrolled_loop():
     memory = lstm.fresh(K * N)
     expected = jax.jit(jax.grad(lambda w: unrolled(w, losses, what, x, memory)[0]))(WEIGHTS)
     seen, slopes = recorded(losses, what, x, memory)
-    found = gradient.meta_gradient(keys.root(3), WEIGHTS, memory, seen, slopes, K * N)
+    found = meta_gradient(keys.root(3), memory, seen, slopes, K * N)
     close(found, expected, 1e-4)
 
 
@@ -78,7 +87,7 @@ def test_no_gradient_crosses_from_one_stretch_into_the_one_before():
 
     expected = jax.jit(jax.grad(lambda w: unrolled(w, losses, what, later, carried)[0]))(WEIGHTS)
     seen, slopes = recorded(losses, what, later, carried)
-    found = gradient.meta_gradient(keys.root(3), WEIGHTS, carried, seen, slopes, K * N)
+    found = meta_gradient(keys.root(3), carried, seen, slopes, K * N)
     close(found, expected, 1e-4)
     crossing = jax.jit(jax.grad(through_both))(WEIGHTS)
     assert float(jnp.abs(crossing.second - found.second).max()) > 1e-3
@@ -88,10 +97,10 @@ def test_drawn_coordinates_give_the_meta_gradient_on_average():
     losses, what, x = drawn()
     memory = lstm.fresh(K * N)
     seen, slopes = recorded(losses, what, x, memory)
-    whole = gradient.meta_gradient(keys.root(3), WEIGHTS, memory, seen, slopes, K * N)
-    of_part = jax.jit(
-        jax.vmap(lambda key: gradient.meta_gradient(key, WEIGHTS, memory, seen, slopes, 8))
-    )(jax.random.split(keys.root(4), 2000))
+    whole = meta_gradient(keys.root(3), memory, seen, slopes, K * N)
+    of_part = jax.jit(jax.vmap(lambda key: meta_gradient(key, memory, seen, slopes, 8)))(
+        jax.random.split(keys.root(4), 2000)
+    )
     close([leaf.mean(0) for leaf in of_part], whole, 0.05)
 
 

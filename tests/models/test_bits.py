@@ -82,7 +82,8 @@ class Trainings:
         self.data = jnp.asarray(x), jnp.asarray(y), draw.permutation(4 * batch), keys.root(0)
         self.net, self.batch, self.optimizer = net, batch, optimizer
         first = jnp.zeros((1, side, side, 1))
-        self.params = net(KEEPS[2]).init(keys.root(1), first, train=False)
+        init = jax.jit(partial(net(KEEPS[2]).init, train=False))
+        self.params = init(keys.root(1), first)
         self.start = self.params, optimizer(1.0).init(self.params)
 
     def step(self, t, state, rate, keep, x, y, order, key):

@@ -17,7 +17,7 @@ from jaxmeta.models.convolution import by_patches, by_xla, join
 from jaxmeta.models.initializers import truncated_normal
 from jaxmeta.models.pilot import PilotNet
 from jaxmeta.models.poster import PosterNet
-from jaxmeta.models.winograd import B_T, SCALE, powers
+from jaxmeta.models.winograd import POINTS, M, a_a, b_t, powers, scale
 from jaxmeta.models.winograd import convolve as by_winograd
 
 KEY = keys.root(0)
@@ -34,6 +34,11 @@ NORMAL = {"bias_init": nn.initializers.normal()}  # a bias of zeros would hide t
 
 def draw(*shape: int, seed: int = 0) -> jax.Array:
     return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, np.float32))
+
+
+def begin(module: nn.Module, x: jax.Array, **of: Any) -> Any:
+    """The variables; compiled, since then nothing is computed but they."""
+    return jax.jit(partial(module.init, **of))(KEY, x)
 
 
 def values_and_gradients(apply, x: jax.Array, params: Any) -> Any:
@@ -53,14 +58,25 @@ def assert_alike(ours, theirs, x: jax.Array, params: Any, error: float = 1e-5) -
         np.testing.assert_allclose(a, b, atol=error * float(jnp.abs(b).max()), rtol=0)
 
 
-@pytest.mark.parametrize("size", winograd.KERNELS)
+@pytest.mark.parametrize("size", POINTS)
 def test_the_matrices_of_winograd_are_a_convolution(size: int) -> None:
-    """In one dimension, for each product of a weight and one of the 6 inputs, exactly."""
-    scale, m = np.array([1 / 4, -1 / 6, -1 / 6, 1 / 24, 1 / 24, 1]), winograd.outputs(size)
-    np.testing.assert_array_equal(SCALE, np.outer(scale, scale).astype(np.float32).reshape(-1, 1))
-    outputs = np.einsum("py,p,pk,pi->yki", powers(m), scale, powers(size), B_T)
-    expected = [[[i == y + k for i in range(6)] for k in range(size)] for y in range(m)]
-    np.testing.assert_allclose(outputs, expected, atol=1e-12)
+    """Of whole numbers; float32 holds the scale alone."""
+    n, rng = len(POINTS[size]), np.random.default_rng(0)
+    tile, kernel = rng.integers(-9, 10, (n, n)), rng.integers(-9, 10, (size, size))
+    a, b, g = powers(size, M), b_t(size), powers(size, size)
+    products = (g @ kernel @ g.T) * scale(size).reshape(n, n) * (b @ tile @ b.T)
+    windows = np.lib.stride_tricks.sliding_window_view(tile, (size, size))
+    expected = np.einsum("ijkl,kl->ij", windows, kernel)
+    np.testing.assert_allclose(a.T @ products @ a, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", POINTS)
+def test_the_outputs_of_a_tile_lie_by_windows_and_join_puts_them_back(size: int) -> None:
+    a, rng = powers(size, M), np.random.default_rng(0)
+    tile = rng.integers(-9, 9, (len(a), len(a)))
+    y = a_a(size).T @ tile.reshape(-1)
+    image = winograd.join(jnp.asarray(y, jnp.float32).reshape(4, 4, 1, 1, 1, 1))
+    np.testing.assert_array_equal(image[0, :, :, 0], a.T @ tile @ a)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +85,7 @@ def test_the_matrices_of_winograd_are_a_convolution(size: int) -> None:
         pytest.param((3, 28, 28, 1), 4, 5, marks=pytest.mark.slow),
         ((2, 8, 12, 9), 5, 5),  # by Winograd
         pytest.param((2, 2, 2, 8), 3, 5, marks=pytest.mark.slow),  # by Winograd, one tile
-        ((2, 7, 9, 9), 5, 5),  # by Winograd, with a row and a column that are cut off
+        ((2, 7, 9, 9), 5, 5),  # by Winograd, with a row and three columns that are cut off
         ((2, 6, 4, 3), 4, 3),
         ((2, 8, 12, 9), 5, 3),  # by Winograd
         ((2, 9, 6, 8), 5, 3),  # by Winograd, with three rows and two columns that are cut off
@@ -81,8 +97,8 @@ def test_conv_is_flaxs(images: tuple[int, ...], features: int, size: int) -> Non
     ours = layers.Conv(features, (size, size), **NORMAL)
     theirs = nn.Conv(features, (size, size), **NORMAL)
     x = draw(*images)
-    params = theirs.init(KEY, x)
-    chex.assert_trees_all_equal(ours.init(KEY, x), params)
+    params = begin(theirs, x)
+    chex.assert_trees_all_equal(begin(ours, x), params)
     assert_alike(ours.apply, theirs.apply, x, params)
 
 
@@ -104,8 +120,8 @@ def test_a_conv_with_strides_or_without_padding_is_flaxs(
     ours = layers.Conv(features, (size, size), strides, padding, **NORMAL)
     theirs = nn.Conv(features, (size, size), strides, padding, **NORMAL)
     x = draw(*images)
-    params = theirs.init(KEY, x)
-    chex.assert_trees_all_equal(ours.init(KEY, x), params)
+    params = begin(theirs, x)
+    chex.assert_trees_all_equal(begin(ours, x), params)
     assert_alike(ours.apply, theirs.apply, x, params)
 
 
@@ -124,7 +140,7 @@ class FlaxPilotNet(nn.Module):
 @pytest.mark.slow
 def test_pilotnet_is_the_one_of_flaxs_layers() -> None:
     x = draw(2, 36, 64, 1)
-    params = jax.jit(FlaxPilotNet().init)(KEY, x)
+    params = begin(FlaxPilotNet(), x)
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 186_443
     assert_alike(partial(PilotNet().apply, train=False), FlaxPilotNet().apply, x, params)
 
@@ -143,12 +159,17 @@ class Separate(nn.Module):
 
 @pytest.mark.parametrize(
     ("images", "features", "size"),
-    [((3, 28, 28, 1), 4, 5), ((2, 8, 12, 9), 5, 5), ((2, 6, 4, 9), 4, 3), ((2, 2, 2, 16), 3, 7)],
+    [
+        ((3, 28, 28, 1), 4, 5),
+        ((2, 8, 12, 9), 5, 5),  # by Winograd
+        ((2, 6, 4, 9), 4, 3),  # by Winograd, with a row of windows that is cut off
+        ((2, 2, 2, 16), 3, 7),
+    ],
 )
 def test_conv_relu_pool_is_flaxs_three(images: tuple[int, ...], features: int, size: int) -> None:
     ours, theirs = layers.ConvReluPool(features, (size, size)), Separate(features, size)
     x = draw(*images)
-    params = theirs.init(KEY, x)
+    params = begin(theirs, x)
 
     def renamed(params, x):
         return ours.apply({"params": params["params"]["conv"]}, x)
@@ -156,19 +177,17 @@ def test_conv_relu_pool_is_flaxs_three(images: tuple[int, ...], features: int, s
     assert_alike(renamed, theirs.apply, x, params)
 
 
-@pytest.mark.parametrize(
-    ("size", "side", "errors"), [(5, 14, (6e-6, 5e-6, 2e-5)), (3, 16, (8e-6, 5e-6, 1e-5))]
-)
-def test_winograd_is_near_double_precision(size: int, side: int, errors) -> None:
+@pytest.mark.parametrize(("size", "errors"), [(5, (6e-6, 5e-6, 2e-5)), (3, (8e-6, 5e-6, 1e-5))])
+def test_winograd_is_near_double_precision(size: int, errors) -> None:
     """The poster's second layer, and its like; the module's errors, and half as much again."""
+    side, edge = 16, size // 2
     x, kernel = nn.relu(draw(10, side, side, 32)), draw(size, size, 32, 64, seed=1) * 0.1
-    m, edge = winograd.outputs(size), size // 2
-    dy = draw(m * m, side // m, side // m, 10, 64, seed=2)
+    dy = draw(10, side, side, 64, seed=2)
 
     def in_double(x, kernel):
         """By a product of shifted images for each place in the kernel."""
         x = np.pad(np.asarray(x, np.float64), ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-        kernel, g = np.asarray(kernel, np.float64), np.asarray(join(dy), np.float64)
+        kernel, g = np.asarray(kernel, np.float64), np.asarray(dy, np.float64)
         y, dx, dk = 0.0, np.zeros_like(x), np.zeros_like(kernel)
         for r, s in np.ndindex(size, size):
             window = np.s_[:, r : r + side, s : s + side]
@@ -179,14 +198,14 @@ def test_winograd_is_near_double_precision(size: int, side: int, errors) -> None
 
     exact = in_double(x, kernel)
     for convolve, most in (
-        (by_winograd, errors),
-        (partial(by_patches, m), (2e-6, 2e-6, 2e-6)),
+        (lambda *of: winograd.join(by_winograd(*of)), errors),
+        (lambda *of: join(by_patches(2, *of)), (2e-6, 2e-6, 2e-6)),
     ):
 
         @jax.jit
         def both(x, kernel, dy, convolve=convolve):
             y, pull = jax.vjp(convolve, x, kernel)
-            return join(y), *pull(dy)
+            return y, *pull(dy)
 
         for a, b, error in zip(both(x, kernel, dy), exact, most, strict=True):
             assert np.abs(a - b).max() < error * np.abs(b).max()
@@ -196,10 +215,12 @@ def test_winograd_is_near_double_precision(size: int, side: int, errors) -> None
 def test_the_convolution_of_a_tpu_is_that_of_patches(block: int) -> None:
     x, kernel = draw(3, 6, 8, 4), draw(5, 5, 4, 3, seed=1)
     dy = draw(block**2, 6 // block, 8 // block, 3, 3, seed=2)
-    found = []
-    for convolve in by_xla, by_patches:
+
+    def both(convolve, x, kernel, dy):
         y, pull = jax.vjp(partial(convolve, block), x, kernel)
-        found.append((y, *pull(dy)))
+        return y, *pull(dy)
+
+    found = [jax.jit(partial(both, of))(x, kernel, dy) for of in (by_xla, by_patches)]
     chex.assert_trees_all_close(*found, rtol=1e-5, atol=1e-4)
 
 
@@ -216,13 +237,23 @@ def rounded_product(bits: int):
 @pytest.mark.parametrize("bits", [pytest.param(7, marks=pytest.mark.slow), 10])  # bfloat16, TF32
 def test_winograd_is_not_for_rounded_factors(monkeypatch, bits: int) -> None:
     """Why it is for CPUs alone: errors of the poster's second layer, as docs/accelerators.md."""
-    x, kernel = jnp.abs(draw(8, 14, 14, 32)), draw(5, 5, 32, 64, seed=1) * 0.1
-    exact = by_patches(2, x, kernel)
+    x, kernel = jnp.abs(draw(8, 16, 16, 32)), draw(5, 5, 32, 64, seed=1) * 0.1
+
+    def by(convolve):
+        return jax.jit(lambda *of: convolve(*of))(x, kernel)  # traced anew
+
+    def in_patches(x, kernel):
+        return join(by_patches(2, x, kernel))
+
+    def in_tiles(x, kernel):
+        return winograd.join(by_winograd(x, kernel))
+
+    exact = by(in_patches)
     for module in convolution, winograd:
         monkeypatch.setattr(module, "contract", rounded_product(bits))
     patches, tiles = (
         float(jnp.abs(y - exact).max() / jnp.abs(exact).max())
-        for y in (by_patches(2, x, kernel), by_winograd(x, kernel))
+        for y in map(by, (in_patches, in_tiles))
     )
     print(f"{bits} bits: patches {patches:.2%}, Winograd {tiles:.2%}")
     assert tiles > 5 * patches > 0
@@ -231,8 +262,8 @@ def test_winograd_is_not_for_rounded_factors(monkeypatch, bits: int) -> None:
 def test_dense_is_flaxs() -> None:
     ours, theirs = layers.Dense(6, **NORMAL), nn.Dense(6, **NORMAL)
     x = draw(3, 4, 5)
-    params = theirs.init(KEY, x)
-    chex.assert_trees_all_equal(ours.init(KEY, x), params)
+    params = begin(theirs, x)
+    chex.assert_trees_all_equal(begin(ours, x), params)
     assert_alike(ours.apply, theirs.apply, x, params)
 
 
@@ -243,8 +274,10 @@ def test_batch_norm_is_flaxs(shape: tuple[int, ...]) -> None:
     """In training, what it keeps of that, and afterwards."""
     x = 3 * draw(*shape) + 2
     ours, theirs = layers.BatchNorm(momentum=0.9), nn.BatchNorm(momentum=0.9)
-    first = jax.tree.map(lambda a: a + draw(*a.shape, seed=4) / 9, theirs.init(KEY, x, False))
-    chex.assert_trees_all_equal_shapes(first, ours.init(KEY, x, use_running_average=False))
+    first = jax.tree.map(
+        lambda a: a + draw(*a.shape, seed=4) / 9, begin(theirs, x, use_running_average=False)
+    )
+    chex.assert_trees_all_equal_shapes(first, begin(ours, x, use_running_average=False))
 
     def trained(module):
         def apply(params, x):
@@ -322,7 +355,7 @@ class FlaxPosterNet(nn.Module):
 )
 def test_the_posters_network_is_the_one_of_flaxs_layers(images: tuple[int, ...]) -> None:
     x = draw(*images)
-    params = jax.jit(partial(PosterNet().init, train=False))(KEY, x)
+    params = begin(PosterNet(), x, train=False)
     chex.assert_trees_all_equal_shapes(params, jax.eval_shape(FlaxPosterNet().init, KEY, x))
 
     def ours(params, x):
@@ -332,8 +365,7 @@ def test_the_posters_network_is_the_one_of_flaxs_layers(images: tuple[int, ...])
 
 
 def test_the_posters_network_begins_as_in_the_tutorial() -> None:
-    init = jax.jit(partial(PosterNet().init, train=False))
-    params = init(KEY, jnp.zeros((1, 28, 28, 1)))["params"]
+    params = begin(PosterNet(), jnp.zeros((1, 28, 28, 1)), train=False)["params"]
     sizes = [sum(leaf.size for leaf in jax.tree.leaves(layer)) for layer in params.values()]
     assert sorted(sizes) == [832, 10_250, 51_264, 3_212_288] and sum(sizes) == 3_274_634
     for layer in params.values():
