@@ -73,8 +73,8 @@ def convolve_and_pool(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.A
 
 def _by_platform(*of: jax.Array, **ways: Convolution) -> jax.Array:
     """Winograd's filtering on a CPU alone: elsewhere factors of a product are rounded to 11 or 8
-    bits, as JAX does by default, and its error is ten times that of patches. A TPU has a unit for
-    convolutions; on a GPU they are a library's choice of the day, and products are not."""
+    bits, as JAX does by default, and its error is twenty times that of patches. A TPU has a unit
+    for convolutions; on a GPU they are a library's choice of the day, and products are not."""
     return lax.platform_dependent(*of, **ways)
 
 
