@@ -9,15 +9,16 @@ Cook), here 0, 1, -1, 2, -2, for 5x5 also 1/2 and -1/2, and infinity.
 
 All coefficients but the scale of the rows of G are whole numbers, and so sums of powers of two,
 multiplying by which is exact, and the scale is multiplied only with what goes into a product: so no
-fused multiply-add can change a bit. A on both sides is one matrix product, faster than additions.
-Tiles lie in the order (row, column, example), so that images
-with channels last give the transformed tiles by channels, and with channels first channels by
-tiles, with contiguous slices both times: the two forms of a product that is fast and has one order
-(see `arithmetic`).
+fused multiply-add can change a bit. What A does on both sides is one matrix product, which is
+faster than additions. Tiles lie in the order (row, column, example), so that images with channels
+last give the transformed tiles by channels, and with channels first channels by tiles, with
+contiguous slices both times: the two forms of a product that is fast and has one order (see
+`arithmetic`).
 
-Largest error over largest entry, against float64, for the poster's second layer: outputs 4e-6,
-gradients 3e-6 for images and 1e-5 for kernels; for a 3x3 kernel with as many channels 5e-6, 3e-6
-and 7e-6; `convolution.by_patches` has up to 1.3e-6, by the CPU's own order of a matrix product.
+Largest error over largest entry, against float64, for the poster's second layer: outputs 6e-6,
+gradients 4e-6 for images and 1.2e-5 for kernels; for a 3x3 kernel with as many channels 5e-6, 2e-6
+and 5e-6 (`pytest -s tests/models/test_layers.py -k double`); `convolution.by_patches` has up to
+1.3e-6, by the CPU's own order of a matrix product.
 """
 
 import operator

@@ -177,7 +177,7 @@ def test_conv_relu_pool_is_flaxs_three(images: tuple[int, ...], features: int, s
     assert_alike(renamed, theirs.apply, x, params)
 
 
-@pytest.mark.parametrize(("size", "errors"), [(5, (6e-6, 5e-6, 2e-5)), (3, (8e-6, 5e-6, 1e-5))])
+@pytest.mark.parametrize(("size", "errors"), [(5, (9e-6, 6e-6, 2e-5)), (3, (8e-6, 5e-6, 1e-5))])
 def test_winograd_is_near_double_precision(size: int, errors) -> None:
     """The poster's second layer, and its like; the module's errors, and half as much again."""
     side, edge = 16, size // 2
@@ -197,9 +197,9 @@ def test_winograd_is_near_double_precision(size: int, errors) -> None:
         return y, dx[:, edge:-edge, edge:-edge], dk
 
     exact = in_double(x, kernel)
-    for convolve, most in (
-        (lambda *of: winograd.join(by_winograd(*of)), errors),
-        (lambda *of: join(by_patches(2, *of)), (2e-6, 2e-6, 2e-6)),
+    for name, convolve, most in (
+        ("Winograd", lambda *of: winograd.join(by_winograd(*of)), errors),
+        ("patches", lambda *of: join(by_patches(2, *of)), (2e-6, 2e-6, 2e-6)),
     ):
 
         @jax.jit
@@ -207,8 +207,12 @@ def test_winograd_is_near_double_precision(size: int, errors) -> None:
             y, pull = jax.vjp(convolve, x, kernel)
             return y, *pull(dy)
 
-        for a, b, error in zip(both(x, kernel, dy), exact, most, strict=True):
-            assert np.abs(a - b).max() < error * np.abs(b).max()
+        found = [
+            float(np.abs(a - b).max() / np.abs(b).max())
+            for a, b in zip(both(x, kernel, dy), exact, strict=True)
+        ]
+        print(f"{size}x{size}, {name}: outputs, images, kernels", *(f"{one:.1e}" for one in found))
+        assert all(one < error for one, error in zip(found, most, strict=True))
 
 
 @pytest.mark.parametrize("block", [1, 2])
