@@ -56,19 +56,17 @@ def convolve_and_pool(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.A
         """Windows at the first axis."""
         return jax.nn.relu(add_bias(first_maximum(blocks), bias))
 
-    def patched(x, kernel):
-        return pooled(by_patches(2, x, kernel)).transpose(2, 0, 1, 3)
-
-    def by_xlas(x, kernel):
-        return pooled(by_xla(2, x, kernel)).transpose(2, 0, 1, 3)
+    def in_windows(blocks):
+        return lambda x, kernel: pooled(blocks(2, x, kernel)).transpose(2, 0, 1, 3)
 
     def filtered(x, kernel):
         return join(pooled(_tiles(x, kernel)))[:, : x.shape[1] // 2, : x.shape[2] // 2]
 
+    patched = in_windows(by_patches)
     if portable():  # Winograd's filtering is exact as well, with 14 bits of a factor, not 21
         return patched(x, kernel)
     on_cpu = filtered if _wide(kernel) else patched
-    return _by_platform(x, kernel, cpu=on_cpu, tpu=by_xlas, default=patched)
+    return _by_platform(x, kernel, cpu=on_cpu, tpu=in_windows(by_xla), default=patched)
 
 
 def _by_platform(*of: jax.Array, **ways: Convolution) -> jax.Array:
