@@ -79,16 +79,17 @@ def bits(key: Any) -> "jax.Array | np.uint32":
 
 
 def many(key: Any, n: int) -> Any:
-    """32 random bits n times, uint32[n]: the j-th is what `bits` would draw had it folded in j;
-    `key` is consumed."""
+    """32 random bits n times, uint32[n], as `jax.random.bits` draws them, n below 2**32: the j-th
+    is what `bits` would draw had it folded in j; `key` is consumed."""
     if isinstance(key, tuple):
-        high, low = _fold_in(key, np.arange(n, dtype=np.uint64))
+        high, low = _threefry(key, np.arange(n, dtype=np.uint64))
         return (high ^ low).astype(np.uint32)
     import jax
     import jax.numpy as jnp
 
-    drawn = jax.vmap(functools.partial(jax.random.fold_in, key))(jnp.arange(n, dtype=jnp.uint32))
-    high, low = jnp.moveaxis(jax.random.key_data(drawn), -1, 0)
+    # Not JAX's own: on a CPU its rounds are a loop, each with its way through the memory.
+    counts = jnp.arange(n, dtype=jnp.uint32)
+    high, low = _threefry(tuple(jax.random.key_data(key)), counts, np.uint32(MASK))
     return high ^ low
 
 
@@ -103,18 +104,23 @@ def training(key: Any, i: int, r: int) -> Any:
 
 
 def _fold_in(key: Any, n: Any) -> Any:
-    """As `jax.random.fold_in`: the block that Threefry makes of (0, n) under `key`."""
-    if not isinstance(key, tuple):
-        import jax
+    """As `jax.random.fold_in`."""
+    if isinstance(key, tuple):
+        return _threefry(key, int(n))
+    import jax
 
-        return jax.random.fold_in(key, n)
+    return jax.random.fold_in(key, n)
+
+
+def _threefry(key: Any, n: Any, mask: Any = MASK) -> Any:
+    """The block that Threefry makes of (0, n) under the two words of `key`: integers of Python or
+    of uint64, which no step leaves; or of uint32, where the mask does nothing."""
     added = (*key, key[0] ^ key[1] ^ PARITY)
-    n = n if isinstance(n, np.ndarray) else int(n)  # uint64: no step leaves 64 bits
-    a, b = added[0], (n + added[1]) & MASK
+    a, b = key[0], (n + added[1]) & mask
     for block in range(5):
         for by in ROTATIONS[block % 2]:
-            a = (a + b) & MASK
-            b = ((b << by | b >> 32 - by) & MASK) ^ a
-        a = (a + added[(block + 1) % 3]) & MASK
-        b = (b + added[(block + 2) % 3] + block + 1) & MASK
+            a = (a + b) & mask
+            b = ((b << by | b >> 32 - by) & mask) ^ a
+        a = (a + added[(block + 1) % 3]) & mask
+        b = (b + added[(block + 2) % 3] + block + 1) & mask
     return a, b

@@ -260,21 +260,22 @@ def _add_bias_backward(_, g):
 add_bias.defvjp(_add_bias_forward, _add_bias_backward)
 
 
-def first_maximum(x: jax.Array) -> jax.Array:
-    """The maxima over the first axis; of equal ones the first gets the gradient. NaN is a maximum.
+def first_maximum(x: jax.Array, axis: int = 0) -> jax.Array:
+    """The maxima over an axis; of equal ones the first gets the gradient. NaN is a maximum.
 
-    [n, ...] -> [...], n >= 1. Its gradient is a selection: no scatter, no select-and-scatter.
+    [..., n, ...] -> [..., ...], n >= 1. Its gradient is a selection: no scatter, no
+    select-and-scatter.
     """
-    return _first_maximum(len(x), x)
+    return _first_maximum(axis, x.shape[axis], x)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _first_maximum(n, x):
-    return _first_maximum_forward(n, x)[0]
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _first_maximum(axis, n, x):
+    return _first_maximum_forward(axis, n, x)[0]
 
 
-def _first_maximum_forward(n, x):
-    index = lax.broadcasted_iota(jnp.int32, x.shape, 0)
+def _first_maximum_forward(axis, n, x):
+    index = lax.broadcasted_iota(jnp.int32, x.shape, axis)
 
     def first_of(a, b):
         (x_a, i_a), (x_b, i_b) = a, b
@@ -284,11 +285,11 @@ def _first_maximum_forward(n, x):
     # One reduction to the maximum and its place, which XLA computes once and keeps; comparisons it
     # would compute anew, with all that `x` comes from, wherever their result is used.
     least = (jnp.array(-jnp.inf, x.dtype), jnp.int32(n))
-    return lax.reduce((x, index), least, first_of, (0,))
+    return lax.reduce((x, index), least, first_of, (axis,))
 
 
-def _first_maximum_backward(n, winner, g):
-    return (jnp.stack([jnp.where(winner == i, g, 0) for i in range(n)]),)
+def _first_maximum_backward(axis, n, winner, g):
+    return (jnp.stack([jnp.where(winner == i, g, 0) for i in range(n)], axis),)
 
 
 _first_maximum.defvjp(_first_maximum_forward, _first_maximum_backward)

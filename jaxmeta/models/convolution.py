@@ -48,19 +48,20 @@ def convolve_and_pool(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.A
     """ReLU of the largest of each 2x2 outputs and the bias, H and W even.
 
     float32[B, H, W, in], float32[k, k, in, out], float32[out] -> float32[B, H/2, W/2, out]. Of each
-    window the four outputs are computed side by side, so pooling moves no data; bias and ReLU,
-    which leave the order of numbers alone, follow it on a quarter of them.
+    window the four outputs are computed side by side, so pooling moves no data, nor does its
+    gradient, if it is over the axis at which they are; bias and ReLU, which leave the order of
+    numbers alone, follow it on a quarter of them.
     """
 
-    def pooled(blocks):
-        """Windows at the first axis."""
-        return jax.nn.relu(add_bias(first_maximum(blocks), bias))
+    def pooled(blocks, axis):
+        return jax.nn.relu(add_bias(first_maximum(blocks, axis), bias))
 
     def in_windows(blocks):
-        return lambda x, kernel: pooled(blocks(2, x, kernel)).transpose(2, 0, 1, 3)
+        return lambda x, kernel: pooled(blocks(2, x, kernel), 3).transpose(2, 0, 1, 3)
 
     def filtered(x, kernel):
-        return join(pooled(_tiles(x, kernel)))[:, : x.shape[1] // 2, : x.shape[2] // 2]
+        windows = jnp.moveaxis(pooled(_tiles(x, kernel), 0), 0, 3)
+        return join(windows)[:, : x.shape[1] // 2, : x.shape[2] // 2]
 
     patched = in_windows(by_patches)
     if portable():  # Winograd's filtering is exact as well, with 14 bits of a factor, not 21
@@ -86,8 +87,9 @@ def _joined(blocks: Convolution) -> Convolution:
 
 def _tiles(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Winograd's filtering of images of any size: rows and columns are added to fill its tiles."""
-    edges = [(0, -size % winograd.M) for size in x.shape[1:3]]
-    return winograd.convolve(_padded(x, edges), kernel)
+    x = x.transpose(1, 2, 0, 3)  # first: what comes out of another layer here lies like this
+    edges = [(0, -size % winograd.M, 0) for size in x.shape[:2]] + [(0, 0, 0)] * 2
+    return winograd.convolve(lax.pad(x, jnp.zeros((), x.dtype), edges), kernel)
 
 
 def by_xla(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -97,15 +99,15 @@ def by_xla(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
     )
     batch, height, width, features = y.shape
     y = y.reshape(batch, height // block, block, width // block, block, features)
-    y = y.transpose(2, 4, 1, 3, 0, 5)
-    return y.reshape(block**2, height // block, width // block, batch, features)
+    y = y.transpose(1, 3, 0, 2, 4, 5)
+    return y.reshape(height // block, width // block, batch, block**2, features)
 
 
 def join(y: jax.Array) -> jax.Array:
-    """Images from blocks of n x n neighbours: [n^2, H/n, W/n, B, C] -> [B, H, W, C]."""
-    n = math.isqrt(len(y))
-    _, rows, columns, batch, channels = y.shape
-    y = y.reshape(n, n, rows, columns, batch, channels).transpose(4, 2, 0, 3, 1, 5)
+    """Images from blocks of n x n neighbours: [H/n, W/n, B, n^2, C] -> [B, H, W, C]."""
+    rows, columns, batch, neighbours, channels = y.shape
+    n = math.isqrt(neighbours)
+    y = y.reshape(rows, columns, batch, n, n, channels).transpose(2, 0, 3, 1, 4, 5)
     return y.reshape(batch, rows * n, columns * n, channels)
 
 
@@ -133,8 +135,7 @@ def by_patches(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
         for j in range(block)
     ]
     y = contract("tp,po->to", factor(x).moved(patched), jnp.stack(places, 3).reshape(length, -1))
-    y = y.reshape(height // block, width // block, batch, block * block, features)
-    return jnp.moveaxis(y, 3, 0)
+    return y.reshape(height // block, width // block, batch, block * block, features)
 
 
 def pad(x: jax.Array, size: int, axis: int) -> jax.Array:
@@ -160,7 +161,6 @@ def _backward(block, residuals, dy):
         p = patches(patches(p, size, block, 1, 0), size, block, 3, 1)  # size, size, in, ..., B
         return p.reshape(size * size * x.shape[3], -1)
 
-    dy = jnp.moveaxis(dy, 0, 3)
     d = contract("pt,to->po", factor(x).moved(patched), dy.reshape(-1, block**2 * dy.shape[4]))
     d = d.reshape(size, size, x.shape[3], block, block, dy.shape[4])
     places = [d[i : i + n, j : j + n, :, i, j] for i in range(block) for j in range(block)]

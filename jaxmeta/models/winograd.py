@@ -143,16 +143,16 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """A "SAME" convolution with stride 1, for each block of 4x4 outputs.
 
     Args:
-      x: float32[B, H, W, in], H and W multiples of 4.
+      x: float32[H, W, B, in], H and W multiples of 4.
       kernel: float32[k, k, in, out], k one of `POINTS`.
 
     Returns:
       float32[4, 4, H/4, W/4, B, out]: the upper left, upper right, lower left and lower right
       output of a window of 2x2; of each the block's four windows in the same order. See `join`.
     """
-    batch, height, width, channels = x.shape
+    height, width, batch, channels = x.shape
     size, products = len(kernel), len(POINTS[len(kernel)]) ** 2
-    v = to_tiles(x.transpose(1, 2, 0, 3), 0, size).reshape(products, -1, channels)
+    v = to_tiles(x, 0, size).reshape(products, -1, channels)
     y = contract("pti,pio->pto", v, kernel_to_tile(kernel) * scale(size)[:, :, None])
     y = contract("yp,pn->yn", a_a(size).T, y.reshape(products, -1))
     return y.reshape(4, 4, height // M, width // M, batch, kernel.shape[3])
@@ -172,10 +172,9 @@ def _backward(residuals, dy):
     dv = contract("pto,pio->pti", dm, kernel_to_tile(kernel))
     dv = dv.reshape(n, n, rows, columns, batch, -1)
     dx = from_tiles(from_tiles(dv, 2, size), 3, size)  # rows, M, columns, M, batch, channels
-    dx = dx.transpose(4, 0, 1, 2, 3, 5).reshape(x.shape)
 
-    v_t = to_tiles(x.transpose(3, 1, 2, 0), 1, size).reshape(n * n, x.shape[3], -1)
-    return dx, kernel_from_tile(contract("pit,pto->pio", v_t, dm), size)
+    v_t = to_tiles(x.transpose(3, 0, 1, 2), 1, size).reshape(n * n, x.shape[3], -1)
+    return dx.reshape(x.shape), kernel_from_tile(contract("pit,pto->pio", v_t, dm), size)
 
 
 convolve.defvjp(_forward, _backward)
