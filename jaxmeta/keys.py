@@ -87,7 +87,9 @@ def many(key: Any, n: int) -> Any:
     import jax
     import jax.numpy as jnp
 
-    # Not JAX's own: on a CPU its rounds are a loop, each with its way through the memory.
+    if str(jax.random.key_impl(key)) != IMPL:  # a user's own
+        return jax.random.bits(key, (n,), jnp.uint32)
+    # Not JAX's: on a CPU its rounds are a loop, in which each goes through the memory.
     counts = jnp.arange(n, dtype=jnp.uint32)
     high, low = _threefry(tuple(jax.random.key_data(key)), counts, np.uint32(MASK))
     return high ^ low

@@ -60,3 +60,23 @@ def test_traced_indices_give_the_same_keys():
     root = keys.root(0)
     traced = jax.vmap(lambda i: jax.random.key_data(keys.derive(root, "train", i)))(np.arange(4))
     assert traced.tolist() == [bits(keys.derive(root, "train", i)) for i in range(4)]
+
+
+@pytest.mark.parametrize("n", [0, 1, 1000])
+def test_many_bits_are_those_that_jax_draws_on_the_host_and_traced_too(n):
+    key = keys.derive(keys.root(0), "dropout", 3)
+    drawn = jax.random.bits(key, (n,), np.uint32)
+    np.testing.assert_array_equal(keys.many(key, n), drawn)
+    np.testing.assert_array_equal(keys.many(tuple(bits(key)), n), drawn)
+    np.testing.assert_array_equal(jax.jit(keys.many, static_argnums=1)(key, n), drawn)
+
+
+def test_many_bits_in_lanes_are_those_alone():
+    lanes = jax.vmap(lambda i: keys.derive(keys.root(0), "dropout", i))(np.arange(3))
+    drawn = jax.vmap(lambda key: keys.many(key, 5))(lanes)
+    np.testing.assert_array_equal(drawn, [keys.many(key, 5) for key in lanes])
+
+
+def test_many_bits_of_a_users_own_generator_are_its_own():
+    key = jax.random.key(0, impl="rbg")
+    np.testing.assert_array_equal(keys.many(key, 9), jax.random.bits(key, (9,), np.uint32))

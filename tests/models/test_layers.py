@@ -340,6 +340,12 @@ def test_dropout_is_a_function_of_its_key() -> None:
     assert (dropped(0.5, x) != dropped(0.5, x, seed=2)).any()
 
 
+def test_dropout_keeps_what_flaxs_keeps() -> None:
+    x = jnp.ones((20, 50))
+    theirs = nn.Dropout(0.3, deterministic=False).apply({}, x, rngs={"dropout": keys.root(1)})
+    np.testing.assert_array_equal(np.asarray(dropped(0.3, x)) > 0, np.asarray(theirs) > 0)
+
+
 class FlaxPosterNet(nn.Module):
     @nn.compact
     def __call__(self, x):
