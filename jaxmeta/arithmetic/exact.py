@@ -5,7 +5,8 @@ the sum behind it, and on a library's exponential and logarithm. Here nothing of
 
 - Factors of a contraction are rounded to whole numbers of 22 bits, times a power of two, in three
   digits of 8 bits: so products and their sums are whole numbers of 32 bits, which have no order,
-  and which processors of all kinds multiply faster than float32. One rounding makes it float32.
+  and which processors with instructions for them multiply faster than float32. One rounding makes
+  it float32.
 - A product by element is exact in float64 (24 + 24 bits), is rounded once, and lies behind a
   comparison, so that no compiler fuses it with a sum.
 - Division and square root are those of float64, which IEEE 754 settles on a GPU too.
