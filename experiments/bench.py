@@ -1,6 +1,6 @@
 """How fast a network trains here, beside PyTorch and beside the machine's own limit.
 
-    make bench          3 minutes on two cores
+    make bench          with the other benchmarks, an hour on two cores
     python -m experiments.bench --batch 128 --network mlp
 
 Random images of MNIST's shape, float32, Adam, dropout; contenders run in turn, several rounds, and
