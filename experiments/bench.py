@@ -1,6 +1,6 @@
 """How fast a network trains here, beside PyTorch and beside the machine's own limit.
 
-    make bench          with the other benchmarks, an hour on two cores
+    make bench          all benchmarks, more than 50 minutes on two cores (Zen 3)
     python -m experiments.bench --batch 128 --network mlp
 
 Random images of MNIST's shape, float32, Adam, dropout; contenders run in turn, several rounds, and

@@ -80,7 +80,7 @@ BLOCKS = [
     (50, 30, 20, 1),
     (450, 30, 20, 1),
     (50, 2048, 640, 16),
-    (200, 2048, 640, 1),  # the blocks' products would be larger than the weights
+    (200, 1024, 1280, 1),  # the blocks' products would be larger than the weights
     (50, 2049, 640, 1),  # 3 blocks are too few, 683 too many
 ]
 
@@ -92,9 +92,9 @@ def test_product_is_the_matrix_product(batch: int, rows: int, columns: int, bloc
     compiled = jax.jit(gradients).lower(x, w, g).compile()
     y, dx, dw = compiled(x, w, g)
     wide = np.float64(x), np.float64(w), np.float64(g)
-    for ours, a, b in (y, *wide[:2]), (dx, wide[2], wide[1].T), (dw, wide[0].T, wide[2]):
-        # By the number of terms: each sum is rounded so often, by whatever vectors a CPU has.
-        np.testing.assert_allclose(ours, a @ b, rtol=1e-5, atol=2e-7 * len(b))
+    np.testing.assert_allclose(y, wide[0] @ wide[1], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(dx, wide[2] @ wide[1].T, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(dw, wide[0].T @ wide[2], rtol=1e-5, atol=1e-4)
     made = set(re.findall(r"= f32\[([\d,]*)\]\S* dot\(", compiled.as_text() or ""))
     assert (f"{blocks},{batch},{columns}" in made) == (blocks > 1)
     in_vectors = -(-batch // 16) * 16

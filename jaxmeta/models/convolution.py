@@ -88,8 +88,8 @@ def _joined(blocks: Convolution) -> Convolution:
 def _tiles(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Winograd's filtering of images of any size: rows and columns are added to fill its tiles."""
     x = x.transpose(1, 2, 0, 3)  # first: what comes out of another layer here lies like this
-    edges = [(0, -size % winograd.M, 0) for size in x.shape[:2]] + [(0, 0, 0)] * 2
-    return winograd.convolve(lax.pad(x, jnp.zeros((), x.dtype), edges), kernel)
+    edges = [(0, -size % winograd.M) for size in x.shape[:2]]
+    return winograd.convolve(_padded(x, edges, 0), kernel)
 
 
 def by_xla(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -140,9 +140,7 @@ def by_patches(block: int, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def pad(x: jax.Array, size: int, axis: int) -> jax.Array:
     """Zeros around the images whose rows are at `axis` and columns after it."""
-    config = [(0, 0, 0)] * x.ndim
-    config[axis] = config[axis + 1] = (size // 2, size // 2, 0)
-    return lax.pad(x, jnp.zeros((), x.dtype), config)
+    return _padded(x, [(size // 2, size // 2)] * 2, axis)
 
 
 def _forward(block, x, kernel):
@@ -177,9 +175,10 @@ def strided(x: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: 
     return valid(strides, _padded(x, edges), kernel)
 
 
-def _padded(x: jax.Array, edges: Sequence[tuple[int, int]]) -> jax.Array:
-    """Zeros around images [B, H, W, C]; a negative number of them cuts off."""
-    config = [(0, 0, 0), *((low, high, 0) for low, high in edges), (0, 0, 0)]
+def _padded(x: jax.Array, edges: Sequence[tuple[int, int]], axis: int = 1) -> jax.Array:
+    """Zeros around images whose rows are at `axis`; a negative number of them cuts off."""
+    config = [(0, 0, 0)] * x.ndim
+    config[axis : axis + 2] = [(low, high, 0) for low, high in edges]
     return lax.pad(x, jnp.zeros((), x.dtype), config)
 
 
