@@ -2,8 +2,9 @@
 
     make bench          after the others; as long as `make experiment` and a minute
 
-Seconds and peak memory by phases of two studies, each in a process of its own, and the whole time
-of commands that train nothing, on a record of 1,000 decisions.
+Seconds and peak memory by phases of two studies, each in a process of its own, the whole time of
+commands that train nothing, on a record of 1,000 decisions, and what the page of such a record
+takes to open in Chromium, where there is one.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import importlib
 import os
 import resource
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -126,6 +128,51 @@ def commands() -> None:
             )
 
 
+def opening(axes: int = 8) -> None:
+    """Print how long the page of a study takes to be written and opened."""
+    chromium = shutil.which("chromium")
+    if not chromium:
+        return print("\nno chromium is installed: the page was not opened")
+    from playwright.sync_api import sync_playwright
+
+    from experiments.bench_host import Instant, study_of
+    from jaxmeta import engine
+    from jaxmeta.report import page
+    from jaxmeta.running import run
+
+    engine.start = lambda *_: Instant(1)
+    seconds: dict[str, list[float]] = {"written": [], "opened": [], "its processor's": []}
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        folder = Path(home) / "study"
+        run(study_of("poster", DECISIONS, axes), folder, keep_weights=False)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for _ in range(ROUNDS):
+            started = time.monotonic()
+            path = page.write(folder)
+            written = time.monotonic()
+            tab = browser.new_page(viewport={"width": 1280, "height": 900})
+            session = tab.context.new_cdp_session(tab)
+            session.send("Performance.enable")
+            tab.goto(path.as_uri())
+            tab.evaluate("jaxmeta.ready.then(() => 0)")
+            opened = time.monotonic()
+            said = session.send("Performance.getMetrics")["metrics"]
+            used = {one["name"]: one["value"] for one in said}["ThreadTime"]
+            tab.close()
+            for took, one in zip(
+                seconds.values(), (written - started, opened - written, used), strict=True
+            ):
+                took.append(one)
+        size = path.stat().st_size / 1e6
+        browser.close()
+    print(
+        f"\nthe page of {DECISIONS} decisions on {axes} axes, {size:.1f} MB; seconds, median of "
+        f"{ROUNDS} (lowest to highest)\n"
+    )
+    for name, took in seconds.items():
+        print(f"{name:20}{statistics.median(took):6.2f}  ({min(took):.2f} to {max(took):.2f})")
+
+
 def main() -> int:
     if sys.argv[1:2] == ["--child"]:
         return child(float(sys.argv[2]), sys.argv[3:])
@@ -141,6 +188,7 @@ def main() -> int:
     )
     print(f"{os.getloadavg()[0]:.1f}")
     commands()
+    opening()
     phases(SPIRALS)
     phases(PROFILES["quick"] + (f" --i-max {options.trainings}" if options.trainings else ""))
     return 0

@@ -228,23 +228,23 @@ def test_a_phone_is_wide_enough(browser, folders):
 
 
 @browsers
-def test_a_thousand_decisions_on_eight_axes_open_in_two_seconds(browser, tmp_path):
-    """Of the processor's time, whatever else the machine does."""
+def test_of_a_thousand_decisions_on_eight_axes_what_is_near_is_drawn(browser, tmp_path):
+    """What makes a page open soon; `make bench` says how soon."""
     tuner = PosterRule(EIGHT, i_max=1000, noprog_max=1000)
     write(tmp_path / "a", study_of(tuner), scores())
     path = page.write(tmp_path / "a")
     assert path.stat().st_size < 2e6
-    tab = browser.new_page(viewport={"width": 1280, "height": 900})
-    session = tab.context.new_cdp_session(tab)
-    session.send("Performance.enable")
-    tab.goto(path.as_uri())
-    tab.evaluate("jaxmeta.ready.then(() => 0)")
-    metrics = {
-        one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]
-    }
-    assert metrics["ThreadTime"] < 2
-    assert tab.evaluate("jaxmeta.views.size") >= 3
-    tab.close()
+    one = Opened(browser, path)
+    panels = one.value("Object.keys(jaxmeta.page.panels)")
+    assert len(panels) == 20 and len(one.value("jaxmeta.page.rows")) == 1001
+    drawn = one.value("[...jaxmeta.views.keys()]")
+    assert 3 <= len(drawn) <= 6 and drawn[0] == panels[0]
+    last = f'jaxmeta.views.has("{panels[-1]}")'
+    assert not one.value(last)
+    one.tab.evaluate("scrollTo(0, document.body.scrollHeight)")
+    one.tab.wait_for_function(last)
+    assert one.value("jaxmeta.views.size") < len(panels)
+    one.close()
 
 
 @browsers
