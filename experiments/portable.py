@@ -100,7 +100,7 @@ def _small(**more: Any) -> Task:
     return classification("small", lambda **given: Perceptron(3, **given), data, **more)
 
 
-# A task, and what is set in it. The first ones take seconds, and are a part of `make test`.
+# A task, and what is set in it. The first ones take seconds.
 Case = tuple[Callable[[], Any], dict[str, Any]]
 SMALL: dict[str, Case] = {
     "layers": (_layers, {"batch_size": 12, "dropout": 0.3}),

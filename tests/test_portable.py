@@ -17,7 +17,7 @@ from flax import linen as nn
 
 import jaxmeta
 from experiments import portable as matrix
-from experiments.portable import ALONE, LARGE, QUICK, SMALL, Way, digests
+from experiments.portable import ALONE, CASES, Way, digests
 from jaxmeta import Choice, Lanes, Log, Space, Training, supervised, tasks
 from jaxmeta.arithmetic import (
     FAST,
@@ -56,7 +56,8 @@ def numbers(*shape: int, low: float = -20, high: float = 20, seed: int = 0) -> n
 
 
 @pytest.mark.parametrize(
-    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in SMALL | LARGE]
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n not in ("layers", "adam"))) for n in CASES],
 )
 def test_the_digests_are_those_of_every_machine(name):
     """After 6 steps and after 200: a change of one bit is another version of the arithmetic."""
@@ -64,10 +65,14 @@ def test_the_digests_are_those_of_every_machine(name):
 
 
 def test_threads_instruction_sets_and_lanes_change_no_bit():
-    """And fast arithmetic is not blind: without fused multiply-add it has other bits."""
     other = Way("", "--lanes", "3", "--formulation", "vmap",
                 NPROC="3", XLA_FLAGS="--xla_cpu_max_isa=SSE4_2")  # fmt: skip
     assert other.run(["adam"], 6, PORTABLE)["adam"] == GOLDEN["adam"][:1]
+
+
+@pytest.mark.slow
+def test_fast_arithmetic_has_other_bits_without_fused_multiply_add():
+    """The control."""
     fast = Way("", XLA_FLAGS="--xla_cpu_max_isa=SSE4_2").run(["adam"], 6, FAST)["adam"]
     assert fast != digests("adam", 6, FAST, ALONE) != GOLDEN["adam"][:1]
 
@@ -88,7 +93,9 @@ def test_a_contraction_is_as_exact_as_it_says(terms):
     assert (one == portably(lambda a: contract("ij,kj->ik", a, a), whole[:, order])).all()
 
 
-@pytest.mark.parametrize("terms", [exact.SHORT - 1, exact.SHORT + 1])
+@pytest.mark.parametrize(
+    "terms", [pytest.param(exact.SHORT - 1, marks=pytest.mark.slow), exact.SHORT + 1]
+)
 @pytest.mark.parametrize(
     ("subscripts", "rows", "columns"),
     [
@@ -319,8 +326,21 @@ def test_an_arithmetic_that_is_none_is_refused():
         pass
 
 
-def test_a_fast_program_after_a_portable_one_is_fast():
+def test_a_fast_product_after_a_portable_one_is_fast():
     """Nothing that was traced in one arithmetic is used in the other."""
+    a, b = numbers(3, 100, seed=1), numbers(100, 2, seed=2)
+    product = jax.jit(lambda a, b: contract("ij,jk->ik", a, b))
+    fast = np.asarray(product(a, b), np.float64)
+    with computing_in(PORTABLE):
+        other = np.asarray(product(a, b), np.float64)
+    assert (other == portably(lambda a, b: contract("ij,jk->ik", a, b), a, b)).all()
+    assert (other != fast).any()
+    assert (np.asarray(product(a, b), np.float64) == fast).all()
+
+
+@pytest.mark.slow
+def test_a_fast_program_after_a_portable_one_is_fast():
+    """So of whole trainings."""
     assert jnp.zeros(1, float).dtype == jnp.float32
     with computing_in(PORTABLE):
         assert jnp.zeros(1, float).dtype == jnp.float64

@@ -92,7 +92,8 @@ def by_name(home):
     return {name: (folder / NAME).read_bytes() for name, folder in folders(home).items()}
 
 
-@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
 def test_tasks_have_the_journals_that_they_have_by_themselves(tasks_alone, tmp_path, workers):
     """Begun in this process, and gone on with in it or in workers."""
     with pytest.raises(KeyboardInterrupt):

@@ -80,8 +80,15 @@ def decide(folder, rule, lanes=1, seed=0, depth=None, tuner=None, **design):
     return path, engine
 
 
-@pytest.mark.parametrize("rule", RULES, ids=str)
-@pytest.mark.parametrize("design", [{}, {"chains": 2, "replicates": 2}], ids=str)
+@pytest.mark.parametrize(
+    ("design", "rule"),
+    [
+        pytest.param(design, rule, marks=[pytest.mark.slow] * (rule not in quick))
+        for design, quick in (({}, RULES[2:]), ({"chains": 2, "replicates": 2}, RULES[:1]))
+        for rule in RULES
+    ],
+    ids=str,
+)
 def test_the_record_does_not_depend_on_what_ran_beside(tmp_path, rule, design):
     expected, engine = decide(tmp_path / "one", rule, depth=0, **design)
     trained = [result for _, results, _ in expected for result in results]

@@ -48,7 +48,7 @@ def test_onnx_is_the_network_where_jax_is_not(tmp_path):
     assert score is not None and (logits.argmax(1) == test.y).sum() == score.value
 
 
-SLOW = {"poster": [pytest.mark.slow]}  # to compile
+SLOW = dict.fromkeys(["poster", "two heads", "strided"], [pytest.mark.slow])  # to compile
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW.get(n, [])) for n in NETWORKS])

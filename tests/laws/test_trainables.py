@@ -45,8 +45,9 @@ CONSTANTS = {
 }
 
 
-# These take long to compile; tests/models/test_bits.py has a small network's lanes.
-SLOW = {"mnist", "steering", "crossroads", "meta-training"}
+# These take long to compile; tests/models/test_bits.py has a small network's lanes, and
+# tests/training/test_functions.py trains cartpole.
+SLOW = {"mnist", "steering", "crossroads", "meta-training", "cartpole"}
 
 
 @pytest.fixture(

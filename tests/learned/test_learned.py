@@ -165,6 +165,7 @@ def test_no_learning_rate_reaches_it_and_the_choice_is_named():
     assert "learned" not in task.axes["optimizer"].values
 
 
+@pytest.mark.slow
 def test_a_study_that_chooses_it_is_verified_to_be_identical(tmp_path, capsys):
     """Beside Adam, in lanes, and trained again."""
     words = "tune spirals --train-size 200 --tune optimizer=adam,learned --tuner grid --epochs 2"

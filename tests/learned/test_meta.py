@@ -16,7 +16,7 @@ from jaxmeta.supervised.optimizers import sgd
 from jaxmeta.training import Program, Training, train
 
 WEIGHTS = lstm.init(keys.root(1))
-K, N, UNROLL = 3, 10, 4
+K, N, UNROLL = 3, 10, 3
 
 
 def drawn():
@@ -75,6 +75,7 @@ def test_the_meta_gradient_is_that_of_the_unrolled_loop():
     close(found, expected, 1e-4)
 
 
+@pytest.mark.slow
 def test_no_gradient_crosses_from_one_stretch_into_the_one_before():
     """The second stretch's is that of a loop that begins there; that through both is another."""
     losses, what, x = drawn()

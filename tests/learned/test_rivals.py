@@ -31,6 +31,7 @@ def test_the_best_rate_of_a_parabola_is_the_one_that_lands_in_its_middle():
     assert best_rate(test, sgd, ()) == 1.0
 
 
+@pytest.mark.slow
 def test_every_optimiser_starts_where_the_others_do():
     found = compare(
         Comparison("small", "quadratics", quadratics(2), steps=3, runs=4, tuning_runs=4)

@@ -51,6 +51,18 @@ class Small(nn.Module):
         return Dense(10)(Dropout(1 - self.keep)(x, deterministic=not train))
 
 
+class Least(nn.Module):
+    """What compiles soon: a convolution in patches, one by Winograd, two products, dropout."""
+
+    keep: jax.Array
+
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        x = ConvReluPool(8, (5, 5))(nn.relu(Conv(8, (3, 3))(x)))
+        x = nn.relu(Dense(32)(x.reshape(len(x), -1)))
+        return Dense(10)(Dropout(1 - self.keep)(x, deterministic=not train))
+
+
 class Plain(nn.Module):
     """Flax's layers, and a division by a traced scalar: a control."""
 
@@ -166,6 +178,7 @@ def expected(few: Trainings) -> list[str]:
     return digests
 
 
+@pytest.mark.slow
 def test_loops_are_the_same_bits(few: Trainings, expected: list[str]) -> None:
     assert few.alone(3, few.fori) == expected
 
@@ -175,8 +188,16 @@ def test_single_steps_are_the_same_bits(few: Trainings, expected: list[str]) -> 
     assert few.steps(3) == expected
 
 
-@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 3])
-def test_lanes_side_by_side_are_the_same_bits(
+def test_lanes_side_by_side_are_the_same_bits() -> None:
+    few = Trainings(Least, batch=6, side=8)
+    expected = few.alone(3, few.scan)
+    assert len(set(expected)) == 3
+    assert few.vmap(3) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_lanes_of_every_layer_are_the_same_bits(
     few: Trainings, expected: list[str], lanes: int
 ) -> None:
     assert few.vmap(lanes) == expected[:lanes]

@@ -90,6 +90,7 @@ CASES = {
     "regression": (PosterRule(LOG, p_min=0.05, i_max=30), squares, {"test": to_rank(-8.25)}),
     "rewards": (Random(DROPOUT, i_max=9), rewards, {}),
 }
+DIFFERENT = {"poster", "interrupted", "chains", "all diverged", "four at once", "random", "rewards"}
 
 
 BOARD = {"lanes": 2, "hits": 1, "misses": 1, "needed_seconds": 9.0, "busy_seconds": 10.0}
@@ -152,7 +153,10 @@ def test_nothing_written_overlaps_or_is_cut(folders, name):
         assert not a.overlaps(b), f"{one!r} and {other!r} overlap"
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in DIFFERENT)) for name in CASES],
+)
 def test_a_picture_is_drawn_as_png_and_svg(folders, name):
     png, svg = draw(folders[name])
     assert (png.parent, svg.parent) == (folders[name], folders[name])

@@ -158,7 +158,7 @@ def test_a_regularizer_is_one_of_them_with_its_strength():
 def test_l2_is_the_gradient_of_its_penalty():
     made = task(optimizer={"sgd": optax.sgd})
     plain, with_l2 = (
-        one(made, until=1, steps_per_epoch=1, batch_size=10, learning_rate=1.0, l2=l2)[1]
+        one(made, {"l2": l2}, until=1, steps_per_epoch=1, batch_size=10, learning_rate=1.0)[1]
         for l2 in (0.0, 0.25)
     )
     begun = Program(made, TWO).fresh(KEY, {}).state.params

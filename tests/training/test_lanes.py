@@ -73,8 +73,10 @@ def alone(programs):
     return shown(train(one, key(n), {"learning_rate": RATES[n]})[0] for n in range(4))
 
 
-@pytest.mark.parametrize("formulation", FORMULATIONS)
-@pytest.mark.parametrize("width", [2, 3])
+@pytest.mark.parametrize(
+    ("width", "formulation"),
+    [(2, "vmap"), (3, "vmap"), (3, "map"), pytest.param(2, "map", marks=pytest.mark.slow)],
+)
 def test_every_width_and_formulation_gives_the_bits_of_a_training_alone(
     programs, alone, width, formulation
 ):
@@ -116,7 +118,7 @@ def test_a_lane_is_refilled_while_others_go_on(programs, alone, formulation):
     assert shown(stack.results()) == [alone[2], alone[1]]
 
 
-@pytest.mark.parametrize("formulation", FORMULATIONS)
+@pytest.mark.parametrize("formulation", [pytest.param("map", marks=pytest.mark.slow), "vmap"])
 def test_a_lane_stops_by_its_own_patience(formulation):
     training = Training(epochs=12, patience=1)
     stack = Stack(program(4, formulation, training=training))
@@ -202,8 +204,8 @@ def test_any_other_fault_of_the_compiler_is_raised():
 
 
 def test_more_lanes_take_more_memory(programs):
-    one, three = programs(1, "vmap").go_on.memory, programs(3, "vmap").go_on.memory
-    assert 0 < one < three
+    two, three = programs(2, "vmap").go_on.memory, programs(3, "vmap").go_on.memory
+    assert 0 < two < three
 
 
 @pytest.mark.parametrize("bad", [{"width": 0}, {"formulation": "pmap"}])

@@ -291,6 +291,7 @@ def tried(tuner, root, i, state, known, depth):
 
 
 LARGE = {
+    "poster",
     "poster, in turn",
     "poster, all",
     "three_way, two axes",
