@@ -57,7 +57,7 @@ def numbers(*shape: int, low: float = -20, high: float = 20, seed: int = 0) -> n
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n not in ("layers", "adam"))) for n in CASES],
+    [pytest.param(n, marks=[pytest.mark.slow] * (n != "layers")) for n in CASES],
 )
 def test_the_digests_are_those_of_every_machine(name):
     """After 6 steps and after 200: a change of one bit is another version of the arithmetic."""

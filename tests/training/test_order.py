@@ -58,15 +58,15 @@ def test_a_network_of_this_package_is_fixed():
     one, arguments = step(PosterNet(dropout=0.4))
     assert is_fixed(one, *arguments)
 
+
+@pytest.mark.slow
+def test_lanes_and_a_loop_of_it_are_fixed():
+    one, arguments = step(PosterNet(dropout=0.4))
+
     def lanes(rates, *rest):
         return jax.vmap(one, (0, *(None for _ in rest)))(rates, *rest)
 
     assert is_fixed(lanes, jnp.ones(3), *arguments[1:])
-
-
-@pytest.mark.slow
-def test_a_loop_of_it_is_fixed():
-    one, arguments = step(PosterNet(dropout=0.4))
 
     def loop(rate, params, *rest):
         return lax.fori_loop(0, 3, lambda _, p: one(rate, p, *rest)[0], params)
