@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-DECISIONS, ROUNDS = 1_000, 5
+DECISIONS, AXES, ROUNDS = 1_000, 8, 5
 SPIRALS = "tune spirals"
 
 
@@ -128,11 +128,12 @@ def commands() -> None:
             )
 
 
-def opening(axes: int = 8) -> None:
+def opening() -> None:
     """Print how long the page of a study takes to be written and opened."""
     chromium = shutil.which("chromium")
     if not chromium:
-        return print("\nno chromium is installed: the page was not opened")
+        print("\nno chromium is installed: the page was not opened")
+        return
     from playwright.sync_api import sync_playwright
 
     from experiments.bench_host import Instant, study_of
@@ -141,10 +142,10 @@ def opening(axes: int = 8) -> None:
     from jaxmeta.running import run
 
     engine.start = lambda *_: Instant(1)
-    seconds: dict[str, list[float]] = {"written": [], "opened": [], "its processor's": []}
+    seconds: dict[str, list[float]] = {"written": [], "opened": [], "its main thread's": []}
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         folder = Path(home) / "study"
-        run(study_of("poster", DECISIONS, axes), folder, keep_weights=False)
+        run(study_of("poster", DECISIONS, AXES), folder, keep_weights=False)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for _ in range(ROUNDS):
             started = time.monotonic()
@@ -166,7 +167,7 @@ def opening(axes: int = 8) -> None:
         size = path.stat().st_size / 1e6
         browser.close()
     print(
-        f"\nthe page of {DECISIONS} decisions on {axes} axes, {size:.1f} MB; seconds, median of "
+        f"\nthe page of {DECISIONS} decisions on {AXES} axes, {size:.1f} MB; seconds, median of "
         f"{ROUNDS} (lowest to highest)\n"
     )
     for name, took in seconds.items():

@@ -85,7 +85,8 @@ def test_the_same_seed_and_scores_give_the_same_decisions_and_asking_twice_the_s
         assert steps.ask() == steps.ask()
 
 
-def test_scans_side_by_side_and_single_calls_agree(tuner):
+def loops(tuner):
+    """One decision, a scan of three, and scores to tell in two walks; all from the same start."""
     root = keys.root(1)
 
     def step(state, at):
@@ -98,7 +99,11 @@ def test_scans_side_by_side_and_single_calls_agree(tuner):
         return jax.lax.scan(step, state, (jnp.arange(3, dtype=jnp.uint32), told))
 
     told = jnp.array([scores(s, 3) for s in range(2)], jnp.int32)
-    begun = jax.tree.map(jnp.asarray, tuner.init())
+    return step, path, told, jax.tree.map(jnp.asarray, tuner.init())
+
+
+def test_scans_side_by_side_and_single_calls_agree(tuner):
+    step, path, told, begun = loops(tuner)
     together = jax.jit(jax.vmap(path, (0, None)))(told, begun)
     state, seen, one = begun, [], jax.jit(step)
     for n in range(3):
@@ -106,6 +111,15 @@ def test_scans_side_by_side_and_single_calls_agree(tuner):
         seen.append(said)
     alone = state, jax.tree.map(lambda *x: np.stack(x), *seen)
     chex.assert_trees_all_equal(jax.tree.map(lambda x: x[1], together), alone)
+
+
+@pytest.mark.slow
+def test_scans_side_by_side_and_alone_agree(tuner):
+    _, path, told, begun = loops(tuner)
+    together = jax.jit(jax.vmap(path, (0, None)))(told, begun)
+    chex.assert_trees_all_equal(
+        jax.tree.map(lambda x: x[1], together), jax.jit(path)(told[1], begun)
+    )
 
 
 def test_numpy_on_the_host_and_jax_under_jit_decide_the_same(tuner):

@@ -16,7 +16,7 @@ from jaxmeta.supervised.optimizers import sgd
 from jaxmeta.training import Program, Training, train
 
 WEIGHTS = lstm.init(keys.root(1))
-K, N, UNROLL = 3, 10, 3
+K, N, UNROLL = 3, 10, 4
 
 
 def drawn():

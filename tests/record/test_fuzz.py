@@ -370,7 +370,7 @@ def fuzz(shooting_range: Range, examples: int, every: int) -> str:
 
 
 def test_a_broken_journal_is_answered_and_does_nothing(shooting_range):
-    fuzz(shooting_range, examples=30, every=60)
+    fuzz(shooting_range, examples=50, every=60)
 
 
 @pytest.mark.slow

@@ -90,7 +90,7 @@ CASES = {
     "regression": (PosterRule(LOG, p_min=0.05, i_max=30), squares, {"test": to_rank(-8.25)}),
     "rewards": (Random(DROPOUT, i_max=9), rewards, {}),
 }
-# Of the others the picture is laid out alone, unless tests may be slow.
+# These become files in `make test`; the others, which are laid out there, in `make test-slow`.
 DIFFERENT = {"poster", "interrupted", "chains", "all diverged", "four at once", "random", "rewards"}
 
 
