@@ -12,7 +12,6 @@ import math
 import os
 import re
 import sys
-from importlib import metadata
 from pathlib import Path
 
 VARIABLES = ("PJRT_NPROC", "NPROC")  # where XLA looks for the size, the first one first
@@ -65,6 +64,7 @@ def check_sums() -> None:
     """
     import jax
     import jax.numpy as jnp
+    import jaxlib.version
     import numpy as np
 
     rows = np.arange(3 * ROWS).reshape(ROWS, 3) % 251
@@ -74,7 +74,7 @@ def check_sums() -> None:
     if wrong:
         raise ValueError(
             f"{wrong:,} of {ROWS:,} sums came out wrong and all must be right: jaxlib "
-            f"{metadata.version('jaxlib')} cannot be trusted on {jax.default_backend()} (jax issue "
+            f"{jaxlib.version.__version__} cannot be trusted on {jax.default_backend()} (jax issue "
             "39103 is such a fault, of jaxlib 0.10.2); install another"
         )
 

@@ -74,8 +74,10 @@ class Ranks:
     """
 
     def __init__(self, axes: Sequence[Axis], units: Sequence[int], smooth: int) -> None:
-        self._unordered = np.array([not axis.ordered for axis in axes])
-        self._units, self._smooth = np.array(units), smooth
+        # Of each axis: from so many positions on it is too far to matter, and what one counts.
+        ordered = np.array([axis.ordered for axis in axes])
+        self._far, self._units = np.where(ordered, smooth, 1), np.where(ordered, units, smooth)
+        self._smooth = smooth
         self._n, self._r = 0, -1
         # Of every trial told, and room for more.
         self._positions = np.zeros((16, len(axes)), np.int32)
@@ -137,9 +139,7 @@ class Ranks:
     def _nearness(self, j: int) -> np.ndarray:
         """int[n]: w of every trial told and trial j."""
         apart = abs(self._positions[: self._n] - self._positions[j])
-        far = np.where((apart != 0) & self._unordered, self._smooth, 0)
-        apart = np.minimum(apart, self._smooth) * self._units * ~self._unordered
-        return np.maximum(self._smooth - (apart + far).sum(1), 0)
+        return np.maximum(self._smooth - np.minimum(apart, self._far) @ self._units, 0)
 
 
 KEPT = 128  # chains whose ranks are gone on with

@@ -44,10 +44,9 @@ def equal(open_: Array) -> Array:
 
     int32[n] units; what the division leaves over goes to the first of them.
     """
-    share = ONE // xp.maximum(open_.sum(), 1)
-    p = xp.where(open_, share, 0)
-    rest = xp.where(np.arange(len(p)) == xp.argmax(open_), ONE - p.sum(), 0)
-    return (p + rest).astype(np.int32)
+    n = xp.maximum(open_.sum(), 1)
+    first = np.arange(len(open_)) == xp.argmax(open_)
+    return xp.where(first, ONE // n + ONE % n, xp.where(open_, ONE // n, 0)).astype(np.int32)
 
 
 def start(axis: Axis) -> Array:

@@ -165,15 +165,23 @@ class ThreeWay:
 
     def move(self, u: Array, state: State) -> tuple[State, Asked]:
         """`ask` with its draws `u` (int32[d] units) given."""
-        moving, jump, jumps = self._moving(state), self._jump(state), np.array(self._jumps)
+        moving = self._moving(state)
         u = xp.where(moving, u, 0)
-        c = xp.array([moves.drawn(moving[a], u[a], p) for a, p in enumerate(state.p)])
-        axes = enumerate(self.space.axes)
-        went = [moves.go(axis, state.at[a], c[a], state.h[a]) for a, axis in axes]
-        position, held = (xp.array(x) for x in zip(*went, strict=True))
-        position = position + xp.where(jump, jumps, 0)
+
+        def step() -> tuple[Array, ...]:
+            c = xp.array([moves.drawn(moving[a], u[a], p) for a, p in enumerate(state.p)])
+            axes = enumerate(self.space.axes)
+            went = [moves.go(axis, state.at[a], c[a], state.h[a]) for a, axis in axes]
+            position, held = (xp.array(x) for x in zip(*went, strict=True))
+            return position, held, c
+
+        def jump() -> tuple[Array, ...]:
+            by = np.array(self._jumps, np.int32)
+            c = np.where(by > 0, UP, np.where(by < 0, DOWN, 0))
+            return state.at + by, np.zeros(self.space.d, bool), c
+
+        position, held, c = either(self._jump(state), jump, step)
         r = state.r + (moving & (c == self._kept(state.at))).any()
-        c = xp.where(jump, np.where(jumps > 0, UP, np.where(jumps < 0, DOWN, 0)), c)
         asked = Asked(position, r, u, c, held, state.h, state.p)
         return state._replace(position=position, r=r, c=c), asked
 
@@ -188,9 +196,13 @@ class ThreeWay:
         at lower positions alone: then the walk comes down from a cliff.
         """
         score = xp.asarray(score)
-        ordered = np.array([axis.ordered for axis in self.space.axes])
-        lower = (state.position <= state.at) & (ordered | (state.position == state.at))
-        equal = (score == state.score_at) & ((score != DIVERGED) | lower.all())
+
+        def level() -> Array:
+            ordered = np.array([axis.ordered for axis in self.space.axes])
+            lower = (state.position <= state.at) & (ordered | (state.position == state.at))
+            return (score != DIVERGED) | lower.all()
+
+        equal = either(score == state.score_at, level, lambda: np.bool_(False))
         return (~self._tried(state) | (score > state.score_at) | equal).astype(np.int32)
 
     def refer(self, state: State, outcome: ArrayLike, score: ArrayLike) -> Array:
@@ -206,20 +218,27 @@ class ThreeWay:
         turn = xp.where(fresh, 0, state.turn)
         each = range(self.space.d)
         here = turn == np.array(each)
+        idle = xp.where(fresh | moved, 0, state.idle)
 
         def left(a: int) -> Array:
-            return self._left(a, state, at[a], moved)
+            some = partial(self._left, a, state, at[a], moved)
+            return either(here[a], some, lambda: state.p[a] > 0)
 
-        shut = [either(here[a], lambda a=a: ~left(a).any(), lambda: False) for a in each]
-        exhausted = ~fresh & xp.array(shut).any()
+        open_ = list(map(left, each))
+        exhausted = ~fresh & ~xp.array([some.any() for some in open_]).all()
 
-        first, least = (np.array(h, np.int32) for h in (self.first_steps, self.least_steps))
-        idle = xp.where(fresh | moved, 0, state.idle)
-        in_vain = xp.where((here & (state.h <= least)).any(), idle + 1, 0)
-        idle = xp.minimum(xp.where(exhausted, in_vain, idle), self.space.d)
-        again = exhausted & (idle == self.space.d) & self.next_replicate
-        h = xp.where(here & exhausted, xp.maximum(state.h // 2, least), state.h)
-        h = xp.where(again, first, h)
+        def leave() -> tuple[Array, ...]:
+            first, least = (np.array(h, np.int32) for h in (self.first_steps, self.least_steps))
+            at_least = (here & (state.h <= least)).any()
+            in_vain = xp.minimum(xp.where(at_least, idle + 1, 0), self.space.d)
+            again = (in_vain == self.space.d) & self.next_replicate
+            h = xp.where(here, xp.maximum(state.h // 2, least), state.h)
+            following = xp.where(again, turn, (turn + 1) % self.space.d)
+            return in_vain, again, xp.where(again, first, h), following
+
+        idle, again, h, turn = either(
+            exhausted, leave, lambda: (idle, np.bool_(False), state.h, turn)
+        )
 
         def opened(a: int) -> Array:
             return moves.equal(moves.sides(self.space.axes[a], at[a]))
@@ -229,7 +248,7 @@ class ThreeWay:
             return xp.where(moves.each(axis) == moves.kept(axis, at[a]), ONE, 0)
 
         def mine(a: int) -> Array:
-            some = partial(either, exhausted, partial(opened, a), lambda: moves.equal(left(a)))
+            some = partial(either, exhausted, partial(opened, a), lambda: moves.equal(open_[a]))
             return either(again, partial(keep, a), some)
 
         def masses(a: int) -> Array:
@@ -237,7 +256,6 @@ class ThreeWay:
             return either(fresh, partial(opened, a), same)
 
         p = tuple(map(masses, each))
-        turn = xp.where(exhausted & ~again, (turn + 1) % self.space.d, turn)
         return state._replace(i=state.i + 1, at=at, turn=turn, idle=idle, h=h, p=p)
 
     def _left(self, a: int, state: State, at: Array, moved: Array) -> Array:
