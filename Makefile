@@ -58,8 +58,8 @@ test: venv ## the tests that take seconds
 
 test-quick: venv ## laws, bits, records and portable arithmetic alone: what CI runs on the newest Python and JAX too
 	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not repro and not cluster" \
-		tests/laws tests/models/test_bits.py tests/record tests/test_portable.py tests/test_runtime.py \
-		tests/test_study.py
+		tests/laws tests/models/test_bits.py tests/record tests/training/test_order.py \
+		tests/test_portable.py tests/test_runtime.py tests/test_study.py
 
 test-slow: venv ## the tests that train for minutes
 	$(PY) -m pytest -q -m slow

@@ -15,15 +15,17 @@ import jax.numpy as jnp
 
 from jaxmeta import runtime
 
-# Each entry of a result is made of one entry of each operand, or is one of theirs; or a product.
+# Each entry of a result is made of one entry of each operand, or is one of theirs; or a product; or
+# is zero (empty2: JAX 0.12, where nothing depends on it).
 BY_ENTRY = frozenset(
     "abs acos acosh add add_any asin asinh atan atan2 atanh bitcast_convert_type "
     "broadcast_in_dim cbrt ceil clamp concatenate convert_element_type copy copy_p cos cosh "
-    "cummax cummin device_put digamma div dot_general dynamic_slice dynamic_update_slice erf "
-    "erf_inv erfc exp exp2 expand_dims expm1 floor gather integer_pow iota lgamma log log1p "
-    "logistic max min mul neg nextafter optimization_barrier pad pow reduce_max reduce_min "
-    "reduce_precision rem reshape rev round rsqrt scatter select_n sign sin sinh slice sort "
-    "split sqrt square squeeze stack stop_gradient sub tan tanh tile top_k transpose".split()
+    "cummax cummin device_put digamma div dot_general dynamic_slice dynamic_update_slice "
+    "empty2 erf erf_inv erfc exp exp2 expand_dims expm1 floor gather integer_pow iota lgamma "
+    "log log1p logistic max min mul neg nextafter optimization_barrier pad pow reduce_max "
+    "reduce_min reduce_precision rem reshape rev round rsqrt scatter select_n sign sin sinh "
+    "slice sort split sqrt square squeeze stack stop_gradient sub tan tanh tile top_k "
+    "transpose".split()
 )
 # Programs within the program.
 CALLS = frozenset(

@@ -102,11 +102,11 @@ def test_a_study_of_jaxmeta_itself_makes_the_same(tmp_path):
 
 
 def test_a_study_goes_on_in_another_process_from_what_optuna_stores(tmp_path):
-    storage = f"sqlite:///{tmp_path}/a.db"
     whole = made("three_way")
     whole.optimize(lambda trial: score(suggested(trial)), n_trials=6)
     for part in range(3):  # each with a sampler that was told nothing
         sampler = Sampler(SPACE, "three_way", 5, **TUNERS["three_way"])
+        storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/a.db")
         study = optuna.create_study(
             study_name="a",
             storage=storage,
@@ -116,7 +116,9 @@ def test_a_study_goes_on_in_another_process_from_what_optuna_stores(tmp_path):
         )
         study.optimize(lambda trial: score(suggested(trial)), n_trials=2)
         assert len(study.trials) == 2 * part + 2
-    assert [t.params for t in study.trials] == [t.params for t in whole.trials]
+        params = [trial.params for trial in study.trials]
+        storage.engine.dispose()
+    assert params == [trial.params for trial in whole.trials]
 
 
 def test_minimizing_is_maximizing_the_other_way():
