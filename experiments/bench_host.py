@@ -155,9 +155,11 @@ def draw(found: dict[tuple[str, str], dict[int, list[float]]], path: Path) -> No
             values = [max(row[n], 1) for row in rows.values()]
             panel.plot(list(rows), values, marker="o", label=part, lw=2 if part == "whole" else 1)
         panel.set(xscale="log", yscale="log", xlabel=over, title=f"{tuner}, by {over}")
+        panel.set_xticks(list(rows), [f"{count:,}" for count in rows])
+        panel.minorticks_off()
     for row in axes:
         row[0].set_ylabel("µs a decision")
-    axes[0][0].legend()
+    axes[0][0].legend(ncols=2)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     print(f"\n{path}")
