@@ -221,6 +221,7 @@ class ThreeWay:
         idle = xp.where(fresh | moved, 0, state.idle)
 
         def left(a: int) -> Array:
+            """bool[n]: the moves of axis a that are open; of another axis those that were."""
             some = partial(self._left, a, state, at[a], moved)
             return either(here[a], some, lambda: state.p[a] > 0)
 
@@ -228,6 +229,7 @@ class ThreeWay:
         exhausted = ~fresh & ~xp.array([some.any() for some in open_]).all()
 
         def leave() -> tuple[Array, ...]:
+            """Half the step, and the next axis has its turn; or the next replicate begins."""
             first, least = (np.array(h, np.int32) for h in (self.first_steps, self.least_steps))
             at_least = (here & (state.h <= least)).any()
             in_vain = xp.minimum(xp.where(at_least, idle + 1, 0), self.space.d)
