@@ -38,6 +38,7 @@ class _Both:
     """A function of the same name in NumPy and in JAX, whichever its arguments ask for."""
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
+        """`a` and `b` are numbers or arrays, no lists."""
         if on_host(condition, a, b):
             if type(condition) is np.bool_ and getattr(a, "shape", ()) == getattr(b, "shape", ()):
                 return a if condition else b  # a tenth of NumPy's time
